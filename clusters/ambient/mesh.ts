@@ -1,0 +1,173 @@
+/**
+ * Ambient on the local provider: in-Pod rules in the application pods and a node proxy per node whose sockets live in
+ * them. Modes ambient and waypoint share it; who reaches whom is what they differ in.
+ */
+import { join } from 'node:path'
+import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
+import { type Envoy, startEnvoy } from '../envoy/envoy.ts'
+import { type EnrolledPod, nodeProxyBootstrap } from '../envoy/node-proxy.ts'
+import { ambientInPod, ambientPorts } from '../netfilter/istio-ambient.ts'
+import { layRules } from '../netfilter/netfilter.ts'
+import type { Pki } from '../pki/pki.ts'
+import {
+  admitsOnlyByTls,
+  callsOnlyByTls,
+  downstreamTlsStats,
+  standsAsPinned,
+  upstreamTlsStats,
+} from '../proof/envoy-facts.ts'
+import { changes, is, none, same, sameBytes, some } from '../proof/judge.ts'
+import { envoyProbe, listenersProbe, type Probe, rulesProbe, socketCountProbe } from '../proof/probes.ts'
+import type { LocalBed, Node, Pod } from '../providers/local/bed.ts'
+
+/** Whom the client's tunnels must reach (directly or by a waypoint), and who may enter the server pod. */
+export interface Reach {
+  readonly client: EnrolledPod['reaches']
+  readonly serverAdmits: string
+}
+
+export interface AmbientMesh {
+  readonly proxies: readonly Envoy[]
+  readonly probes: readonly Probe[]
+}
+
+const clientStats = {
+  connections: ['tcp.client_outbound.downstream_cx_total'],
+  received: ['tcp.client_outbound.downstream_cx_rx_bytes_total'],
+  sent: ['tcp.client_outbound.downstream_cx_tx_bytes_total'],
+  tunnels: ['cluster.client_hbone.upstream_rq_total'],
+  ...upstreamTlsStats('client_hbone'),
+}
+
+const serverStats = {
+  tunnels: ['http.server_hbone.downstream_rq_total'],
+  plaintext: ['tcp.server_plaintext.downstream_cx_total'],
+  upstreamOpened: ['cluster.server_application.upstream_cx_total'],
+  ...downstreamTlsStats('server_hbone', 'server_hbone'),
+}
+
+const enrolled = (pod: Pod, pki: Pki, reach: Reach): EnrolledPod => ({
+  name: pod.role,
+  address: pod.address,
+  netnsPath: pod.netnsPath,
+  identity: pki.identity(pod.role),
+  reaches: reach.client,
+  admits: reach.serverAdmits,
+})
+
+function startNodeProxy(bed: LocalBed, pki: Pki, node: Node, pods: readonly Pod[], reach: Reach): Promise<Envoy> {
+  const name = `${node.plan.role} node proxy`
+  return startEnvoy({
+    component: name,
+    place: node.place,
+    folder: join(bed.stateDir, node.plan.role),
+    concurrency: bed.proxyConcurrency,
+    configure: (adminSocket) =>
+      nodeProxyBootstrap(
+        name,
+        adminSocket,
+        pki,
+        pods.map((pod) => enrolled(pod, pki, reach)),
+      ),
+  })
+}
+
+/** Lays rules and node proxies; the client's node comes first in `proxies`, the same one twice never. */
+export async function layAmbient(bed: LocalBed, pki: Pki, reach: Reach): Promise<AmbientMesh> {
+  const { clientPod, serverPod } = bed
+  const oneNode = clientPod.node === serverPod.node
+  const [, , clientProxy, otherProxy] = await Promise.all([
+    layRules(clientPod.place, ambientInPod),
+    layRules(serverPod.place, ambientInPod),
+    startNodeProxy(bed, pki, clientPod.node, oneNode ? [clientPod, serverPod] : [clientPod], reach),
+    oneNode ? undefined : startNodeProxy(bed, pki, serverPod.node, [serverPod], reach),
+  ])
+  const serverProxy = otherProxy ?? clientProxy
+  const ports = [ambientPorts.outbound, ambientPorts.inboundPlaintext, ambientPorts.inboundHbone]
+  const stackOf = (node: Node) => {
+    const stack = bed.stacks.find(({ name }) => name === node.plan.role)
+    if (!stack) throw new Error(`no stack for ${node.plan.role}`)
+    return stack
+  }
+  return {
+    proxies: otherProxy ? [clientProxy, otherProxy] : [clientProxy],
+    probes: [
+      rulesProbe('client', clientPod.place, ambientInPod),
+      rulesProbe('server', serverPod.place, ambientInPod),
+      envoyProbe('client-node-proxy', clientProxy, clientStats),
+      envoyProbe('server-node-proxy', serverProxy, serverStats),
+      listenersProbe('client', clientPod.stack, () => clientProxy.proc.pid, ports),
+      listenersProbe('server', serverPod.stack, () => serverProxy.proc.pid, ports),
+      socketCountProbe('client-node', stackOf(clientPod.node)),
+      socketCountProbe('server-node', stackOf(serverPod.node)),
+    ],
+  }
+}
+
+/** Standing facts of both pods and node proxies. */
+export const ambientStanding = (now: Observation, concurrency: number): Fact[] => [
+  is('the client pod holds exactly istio-cni’s in-Pod rules', now, 'client.rules', ''),
+  is('the server pod holds exactly istio-cni’s in-Pod rules', now, 'server.rules', ''),
+  standsAsPinned('the client’s node proxy', 'client-node-proxy', now, concurrency),
+  standsAsPinned('the server’s node proxy', 'server-node-proxy', now, concurrency),
+  is('15001, 15006 and 15008 in the client pod belong to the node proxy', now, 'client.listeners', 'held'),
+  is('15001, 15006 and 15008 in the server pod belong to the node proxy', now, 'server.listeners', 'held'),
+  none('the node proxies have no socket outside the pods', {
+    'TCP sockets in the client’s node': now.counters['client-node.sockets'] ?? Number.NaN,
+    'in the server’s node': now.counters['server-node.sockets'] ?? Number.NaN,
+  }),
+  is('the server runs', now, 'echo.alive', 'yes'),
+]
+
+export interface Expectation {
+  readonly clientReaches: string
+  readonly serverAdmits: string
+  /** Source address that the application must see: the client pod's, or the waypoint's. */
+  readonly source: string
+  /** A waypoint joins or splits connections: then tunnels at the server need not equal the driver's connections. */
+  readonly endToEnd: boolean
+}
+
+/** Which way the traffic went, as seen by the rules, node proxies, wire and server. */
+export function ambientTravelled(
+  before: Observation,
+  after: Observation,
+  traffic: Traffic,
+  expected: Expectation,
+): Fact[] {
+  const change = changes(before, after)
+  return [
+    same('the client pod’s in-Pod rule captured every connection of the driver, and each became one HBONE tunnel', {
+      driver: traffic.connections,
+      'redirect to 15001': change('client.redirect-15001'),
+      'accepted by the node proxy': change('client-node-proxy.connections'),
+      'CONNECT sent': change('client-node-proxy.tunnels'),
+      ...(expected.endToEnd ? { 'CONNECT received at the server': change('server-node-proxy.tunnels') } : {}),
+    }),
+    sameBytes('the client’s node proxy received what the driver sent', traffic, {
+      driver: traffic.bytesSent,
+      'node proxy': change('client-node-proxy.received'),
+    }),
+    sameBytes('the driver received what the client’s node proxy sent', traffic, {
+      driver: traffic.bytesReceived,
+      'node proxy': change('client-node-proxy.sent'),
+    }),
+    same('every tunnel at the server pod became one connection to the application', {
+      'CONNECT received': change('server-node-proxy.tunnels') + 1,
+      'opened by the node proxy': change('server-node-proxy.upstreamOpened') + 1,
+      'accepted by the server': change('echo.connections') + 1,
+    }),
+    none('nothing entered the server pod in plaintext', {
+      'redirect to 15006': change('server.redirect-15006'),
+      'accepted on 15006': change('server-node-proxy.plaintext'),
+    }),
+    some('replies were kept in the server pod by mark 0x111', {
+      'packets marked': change('server.connmark-restore'),
+    }),
+    is('the source address was kept', after, 'echo.peers', expected.source),
+    ...callsOnlyByTls('the client’s node proxy', 'client-node-proxy', after, expected.clientReaches),
+    ...admitsOnlyByTls('the server’s node proxy', 'server-node-proxy', after, expected.serverAdmits),
+    none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
+    same('every TCP packet on the wire is HBONE', { 'TCP packets': change('wire.tcp'), HBONE: change('wire.hbone') }),
+  ]
+}

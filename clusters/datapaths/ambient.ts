@@ -1,0 +1,68 @@
+/** Mode `ambient`: in-Pod redirection to a node proxy per node, HBONE between them. */
+import { join } from 'node:path'
+import type { Mode, Path } from '../../harness/contracts.ts'
+import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
+import { ambientStanding, ambientTravelled, layAmbient } from '../ambient/mesh.ts'
+import { envoyAvailable } from '../envoy/availability.ts'
+import { ambientInPod } from '../netfilter/istio-ambient.ts'
+import { iptablesVersion } from '../netfilter/netfilter.ts'
+import { makePki, spiffeId } from '../pki/pki.ts'
+import { client, node, picture, server, wire } from '../proof/picture.ts'
+import { echoProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
+import { localBed } from '../providers/local/bed.ts'
+
+const route = picture([
+  { hop: client('connects to the server’s address'), carries: 'plaintext' },
+  { hop: capture, carries: 'plaintext' },
+  { hop: clientNodeProxy, carries: 'hbone', link: 'HBONE to :15008' },
+  { hop: node('client node'), carries: 'hbone' },
+  { hop: wire(), carries: 'hbone' },
+  { hop: node('server node'), carries: 'hbone' },
+  { hop: serverNodeProxy, carries: 'plaintext' },
+  { hop: marked, carries: 'plaintext' },
+  { hop: server(), carries: 'plaintext' },
+])
+
+const ambient: Mode = {
+  name: 'ambient',
+  about:
+    'Istio ambient, in-Pod redirection: a node proxy per node with its sockets in the pods, HBONE between nodes, L4 only',
+  runsOn: ['local'],
+  comparedWith: 'baseline',
+  available: () => envoyAvailable(),
+  async lay(testbed): Promise<Path> {
+    const bed = localBed(testbed)
+    const pki = await makePki(join(bed.stateDir, 'pki'), ['client', 'server'])
+    const expected = {
+      clientReaches: spiffeId('server'),
+      serverAdmits: spiffeId('client'),
+      source: bed.clientPod.address,
+      endToEnd: true,
+    }
+    const mesh = await layAmbient(bed, pki, {
+      client: { peer: expected.clientReaches },
+      serverAdmits: expected.serverAdmits,
+    })
+    const probes = [echoProbe(bed), wireProbe(bed), segmentsProbe(bed.stacks), ...mesh.probes]
+    return {
+      mode: 'ambient',
+      proxy: 'envoy',
+      sandbox: 'none',
+      target: bed.echo.target,
+      client: bed.client,
+      components: bed.components,
+      stacks: bed.stacks,
+      versions: {
+        envoy: mesh.proxies[0]?.info.version ?? '',
+        iptables: await iptablesVersion(bed.clientPod.place),
+        rules: ambientInPod.source,
+      },
+      picture: route,
+      observe: () => observeAll(probes),
+      standing: (now) => ambientStanding(now, bed.proxyConcurrency),
+      travelled: (before, after, traffic) => ambientTravelled(before, after, traffic, expected),
+    }
+  },
+}
+
+export default ambient

@@ -1,0 +1,69 @@
+/** Mode `baseline`: what everything else is compared with. */
+import type { Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
+import { changes, is, none, same, sameBytes, some } from '../proof/judge.ts'
+import { client, node, picture, server, wire } from '../proof/picture.ts'
+import { echoProbe, noRulesProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
+import { localBed } from '../providers/local/bed.ts'
+
+const route = picture([
+  { hop: client('plain connection to the server pod'), carries: 'plaintext' },
+  { hop: node('client node'), carries: 'plaintext' },
+  { hop: wire(), carries: 'plaintext' },
+  { hop: node('server node'), carries: 'plaintext' },
+  { hop: server(), carries: 'plaintext' },
+])
+
+function travelled(before: Observation, after: Observation, traffic: Traffic, clientAddress: string) {
+  const change = changes(before, after)
+  return [
+    same('the server accepted the driver’s own connections', {
+      driver: traffic.connections,
+      server: change('echo.connections'),
+    }),
+    sameBytes('the server received what the driver sent', traffic, {
+      driver: traffic.bytesSent,
+      server: change('echo.bytesReceived'),
+    }),
+    is('the server saw nobody but the client pod', after, 'echo.peers', clientAddress),
+    some('the application’s bytes are readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
+    none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
+  ]
+}
+
+const baseline: Mode = {
+  name: 'baseline',
+  about: 'no mesh: client to server over the nodes’ network, in plaintext',
+  runsOn: ['local'],
+  comparedWith: 'baseline',
+  available: async () => ({ ok: true }),
+  async lay(testbed): Promise<Path> {
+    const bed = localBed(testbed)
+    const probes = [
+      echoProbe(bed),
+      wireProbe(bed),
+      segmentsProbe(bed.stacks),
+      noRulesProbe('client', bed.clientPod.place),
+      noRulesProbe('server', bed.serverPod.place),
+    ]
+    return {
+      mode: 'baseline',
+      proxy: 'none',
+      sandbox: 'none',
+      target: bed.echo.target,
+      client: bed.client,
+      components: bed.components,
+      stacks: bed.stacks,
+      versions: {},
+      picture: route,
+      observe: () => observeAll(probes),
+      standing: (now) => [
+        is('no rule in the client pod', now, 'client.rules', ''),
+        is('no rule in the server pod', now, 'server.rules', ''),
+        is('the server runs', now, 'echo.alive', 'yes'),
+      ],
+      travelled: (before, after, traffic) => travelled(before, after, traffic, bed.clientPod.address),
+    }
+  },
+}
+
+export default baseline

@@ -1,0 +1,58 @@
+/** Words for judging: each makes one fact from numbers, with the numbers as evidence. A number that could not be read is NaN and never agrees. */
+import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
+
+export type Numbers = Readonly<Record<string, number | null>>
+
+const list = (numbers: Numbers): string =>
+  Object.entries(numbers)
+    .map(([name, value]) => `${name} ${value === null ? 'not told' : Number.isNaN(value) ? 'not readable' : value}`)
+    .join(', ')
+
+/** Change of a counter over a shot; NaN where either reading lacks it. */
+export const changes =
+  (before: Observation, after: Observation) =>
+  (key: string): number =>
+    (after.counters[key] ?? Number.NaN) - (before.counters[key] ?? Number.NaN)
+
+/** All numbers that were told are equal, and above zero. A driver that cannot tell (null) leaves the others to agree. */
+export function same(claim: string, numbers: Numbers): Fact {
+  const told = Object.values(numbers).filter((value) => value !== null)
+  const [first = Number.NaN] = told
+  return { claim, holds: first > 0 && told.every((value) => value === first), evidence: list(numbers) }
+}
+
+/** None of it was seen. */
+export function none(claim: string, numbers: Numbers): Fact {
+  return { claim, holds: Object.values(numbers).every((value) => value === 0), evidence: list(numbers) }
+}
+
+/** Some of each was seen. */
+export function some(claim: string, numbers: Numbers): Fact {
+  return { claim, holds: Object.values(numbers).every((value) => (value ?? 0) > 0), evidence: list(numbers) }
+}
+
+/** A state is exactly this. */
+export function is(claim: string, now: Observation, key: string, expected: string): Fact {
+  const actual = now.states[key]
+  return {
+    claim,
+    holds: actual === expected,
+    evidence: actual === undefined ? `${key} not readable` : actual || 'none',
+  }
+}
+
+/** What a stream leaves in socket and proxy buffers of one connection when it is cut at the end of its window. */
+const streamSlackBytes = 32 * 1024 * 1024
+
+/**
+ * Bytes at a proxy agree with the driver's: to the byte for requests and answers; within the buffers of the open
+ * connections for a stream, which ends in the middle.
+ */
+export function sameBytes(claim: string, traffic: Traffic, numbers: Numbers): Fact {
+  if (traffic.test !== 'stream') return same(claim, numbers)
+  const told = Object.values(numbers).filter((value) => value !== null)
+  const slack = streamSlackBytes * (traffic.connections ?? 1)
+  const spread = Math.max(...told) - Math.min(...told)
+  const holds = told.every((value) => value > 0) && spread <= slack
+  return { claim, holds, evidence: `${list(numbers)}; a stream may leave ${slack} in buffers` }
+}

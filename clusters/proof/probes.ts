@@ -1,0 +1,158 @@
+/** What a path reads to prove itself: small probes, put together into one observation. Nothing is judged here. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import type { Observation, Place, Stack } from '../../harness/contracts.ts'
+import type { Envoy } from '../envoy/envoy.ts'
+import { readRules } from '../netfilter/netfilter.ts'
+import type { RuleSet } from '../netfilter/rule-set.ts'
+import { countersById, differences } from '../netfilter/saved-rules.ts'
+import type { LocalBed } from '../providers/local/bed.ts'
+
+export type Probe = () => Promise<Partial<Observation>>
+
+/** Runs all probes at once and joins what they saw. */
+export async function observeAll(probes: readonly Probe[]): Promise<Observation> {
+  const seen = await Promise.all(probes.map((probe) => probe()))
+  return {
+    counters: Object.assign({}, ...seen.map((part) => part.counters)),
+    states: Object.assign({}, ...seen.map((part) => part.states)),
+  }
+}
+
+const prefixed = (prefix: string, counters: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counters).map(([key, value]) => [`${prefix}.${key}`, value]))
+
+/** Rule counters as `<prefix>.<rule id>`, and state `<prefix>.rules`: empty, or how the rules differ from the set. */
+export const rulesProbe =
+  (prefix: string, place: Place, set: RuleSet): Probe =>
+  async () => {
+    const saved = await readRules(place)
+    return {
+      counters: prefixed(prefix, countersById(set, saved)),
+      states: { [`${prefix}.rules`]: differences(set, saved).join('; ') },
+    }
+  }
+
+/** State `<prefix>.rules` of a namespace that must hold none: the rules found. */
+export const noRulesProbe =
+  (prefix: string, place: Place): Probe =>
+  async () => ({ states: { [`${prefix}.rules`]: (await readRules(place)).map((rule) => rule.spec).join('; ') } })
+
+/** `echo.connections|requests|bytesReceived|bytesSent`, and state `echo.peers`: source addresses seen so far. */
+export const echoProbe =
+  (bed: LocalBed): Probe =>
+  async () => {
+    if (!bed.echo.proc.alive) return { states: { 'echo.alive': 'no' } }
+    const { connections, requests, bytesReceived, bytesSent, peers } = await bed.echo.stats()
+    return {
+      counters: prefixed('echo', { connections, requests, bytesReceived, bytesSent }),
+      states: { 'echo.alive': 'yes', 'echo.peers': Object.keys(peers).sort().join(' ') },
+    }
+  }
+
+/** `wire.tcp|plaintext|hbone`: packets between the pods, both directions. */
+export const wireProbe =
+  (bed: LocalBed): Probe =>
+  async () => {
+    const { tcp, plaintext, hbone } = await bed.wire()
+    return { counters: prefixed('wire', { tcp, plaintext, hbone }) }
+  }
+
+/** Number after a word in a two-line table of /proc/PID/net/snmp. */
+function snmp(pid: number, protocol: string, field: string): number {
+  const [names = '', values = ''] = readFileSync(`/proc/${pid}/net/snmp`, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith(`${protocol}:`))
+  return Number(values.split(' ')[names.split(' ').indexOf(field)])
+}
+
+/** `segments.<stack>`: TCP segments into and out of each namespace (RFC 4022 tcpInSegs, tcpOutSegs). */
+export const segmentsProbe =
+  (stacks: readonly Stack[]): Probe =>
+  async () => ({
+    counters: Object.fromEntries(
+      stacks.map(({ name, pid }) => [`segments.${name}`, snmp(pid, 'Tcp', 'InSegs') + snmp(pid, 'Tcp', 'OutSegs')]),
+    ),
+  })
+
+const escaped = (name: string): string => name.replaceAll(/[.|^$*+?()[\]{}\\]/g, '\\$&')
+
+/** Sums of Envoy's statistics as `<prefix>.<key>`; a statistic that Envoy has not made yet counts 0. */
+export const envoyProbe = (prefix: string, envoy: Envoy, sums: Readonly<Record<string, readonly string[]>>): Probe => {
+  const filter = `^(${Object.values(sums).flat().map(escaped).join('|')})$`
+  const { version, buildType, concurrency, logLevel } = envoy.info
+  return async () => {
+    const stats = await envoy.stats(filter).catch(() => undefined)
+    if (!stats || !envoy.proc.alive) return { states: { [`${prefix}.software`]: 'not running' } }
+    return {
+      counters: Object.fromEntries(
+        Object.entries(sums).map(([key, names]) => [
+          `${prefix}.${key}`,
+          names.reduce((sum, name) => sum + (stats.get(name) ?? 0), 0),
+        ]),
+      ),
+      states: { [`${prefix}.software`]: `envoy ${version} ${buildType}, concurrency ${concurrency}, log ${logLevel}` },
+    }
+  }
+}
+
+interface SocketRow {
+  readonly port: number
+  readonly listening: boolean
+  readonly inode: string
+}
+
+/** Rows of /proc/PID/net/tcp and tcp6 (kernel doc proc_net_tcp): state 0A is LISTEN, 06 TIME_WAIT without an owner. */
+function tcpSockets(pid: number): SocketRow[] {
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .filter(Boolean)
+      .map((line) => {
+        const fields = line.trim().split(/\s+/)
+        return {
+          port: Number.parseInt(fields[1]?.split(':')[1] ?? '', 16),
+          listening: fields[3] === '0A',
+          inode: fields[9] ?? '',
+        }
+      }),
+  )
+}
+
+function ownsSocket(pid: number, inodes: ReadonlySet<string>): boolean {
+  const held = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
+      } catch {
+        return [] // closed while we looked
+      }
+    }),
+  )
+  return [...inodes].every((inode) => held.has(inode))
+}
+
+/** State `<prefix>.listeners`: `held` if exactly this process listens on the ports in the pod, else what is wrong. */
+export const listenersProbe =
+  (prefix: string, stack: Stack, pid: () => number, ports: readonly number[]): Probe =>
+  async () => {
+    const listening = tcpSockets(stack.pid).filter((row) => row.listening && ports.includes(row.port))
+    const missing = ports.filter((port) => !listening.some((row) => row.port === port))
+    const owned = listening.length > 0 && isOwner(pid(), listening)
+    const state =
+      missing.length > 0 ? `nobody listens on ${missing.join(', ')}` : owned ? 'held' : 'held by another process'
+    return { states: { [`${prefix}.listeners`]: state } }
+  }
+
+function isOwner(pid: number, rows: readonly SocketRow[]): boolean {
+  try {
+    return ownsSocket(pid, new Set(rows.map((row) => row.inode)))
+  } catch {
+    return false // the process has ended
+  }
+}
+
+/** `<prefix>.sockets`: TCP sockets in a namespace, whoever holds them. */
+export const socketCountProbe =
+  (prefix: string, stack: Stack): Probe =>
+  async () => ({ counters: { [`${prefix}.sockets`]: tcpSockets(stack.pid).length } })
