@@ -16,7 +16,7 @@ import {
   standsAsPinned,
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
-import { changes, is, none, same, sameBytes, some } from '../proof/judge.ts'
+import { changes, equal, is, none, same, sameBytes, some } from '../proof/judge.ts'
 import { envoyProbe, listenersProbe, type Probe, rulesProbe, socketCountProbe } from '../proof/probes.ts'
 import type { LocalBed, Node, Pod } from '../providers/local/bed.ts'
 
@@ -122,8 +122,8 @@ export const ambientStanding = (now: Observation, concurrency: number): Fact[] =
 export interface Expectation {
   readonly clientReaches: string
   readonly serverAdmits: string
-  /** Source address that the application must see: the client pod's, or the waypoint's. */
-  readonly source: string
+  /** Whose address the application must see: the client pod's, or the waypoint's. */
+  readonly source: { readonly claim: string; readonly address: string }
   /** A waypoint joins or splits connections: then tunnels at the server need not equal the driver's connections. */
   readonly endToEnd: boolean
 }
@@ -152,10 +152,10 @@ export function ambientTravelled(
       driver: traffic.bytesReceived,
       'node proxy': change('client-node-proxy.sent'),
     }),
-    same('every tunnel at the server pod became one connection to the application', {
-      'CONNECT received': change('server-node-proxy.tunnels') + 1,
-      'opened by the node proxy': change('server-node-proxy.upstreamOpened') + 1,
-      'accepted by the server': change('echo.connections') + 1,
+    equal('every tunnel at the server pod became one connection to the application', {
+      'CONNECT received': change('server-node-proxy.tunnels'),
+      'opened by the node proxy': change('server-node-proxy.upstreamOpened'),
+      'accepted by the server': change('echo.connections'),
     }),
     none('nothing entered the server pod in plaintext', {
       'redirect to 15006': change('server.redirect-15006'),
@@ -164,7 +164,7 @@ export function ambientTravelled(
     some('replies were kept in the server pod by mark 0x111', {
       'packets marked': change('server.connmark-restore'),
     }),
-    is('the source address was kept', after, 'echo.peers', expected.source),
+    is(expected.source.claim, after, 'echo.peers', expected.source.address),
     ...callsOnlyByTls('the client’s node proxy', 'client-node-proxy', after, expected.clientReaches),
     ...admitsOnlyByTls('the server’s node proxy', 'server-node-proxy', after, expected.serverAdmits),
     none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),

@@ -17,7 +17,7 @@ import {
   standsAsPinned,
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
-import { changes, same } from '../proof/judge.ts'
+import { changes, equal, same } from '../proof/judge.ts'
 import { client, counter, node, picture, server, wire } from '../proof/picture.ts'
 import { echoProbe, envoyProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
 import { type LocalBed, localBed, type Pod } from '../providers/local/bed.ts'
@@ -65,9 +65,9 @@ function travelled(before: Observation, after: Observation, traffic: Traffic, ex
       'sent by the client’s node proxy': change('client-node-proxy.tunnels'),
       'received by the waypoint': change('waypoint.tunnels'),
     }),
-    same('every tunnel at the server pod came from the waypoint', {
-      'sent by the waypoint': change('waypoint.originated') + 1,
-      'received at the server': change('server-node-proxy.tunnels') + 1,
+    equal('every tunnel at the server pod came from the waypoint', {
+      'sent by the waypoint': change('waypoint.originated'),
+      'received at the server': change('server-node-proxy.tunnels'),
     }),
     ...admitsOnlyByTls('the waypoint', 'waypoint', after, spiffeId('client')),
     ...callsOnlyByTls('the waypoint', 'waypoint', after, spiffeId('server')),
@@ -111,12 +111,12 @@ const waypoint: Mode = {
   available: () => envoyAvailable(),
   async lay(testbed): Promise<Path> {
     const bed = localBed(testbed)
-    const pki = await makePki(join(bed.stateDir, 'pki'), ['client', 'server', 'waypoint'], proxyUid)
+    const pki = await makePki(join(bed.stateDir, 'pki'), { client: 0, server: 0, waypoint: proxyUid })
     const pod = await bed.addPod('waypoint', bed.serverPod.node)
     const expected = {
       clientReaches: spiffeId('waypoint'),
       serverAdmits: spiffeId('waypoint'),
-      source: pod.address,
+      source: { claim: 'the server saw nobody but the waypoint', address: pod.address },
       endToEnd: false,
     }
     const [proxy, mesh] = await Promise.all([

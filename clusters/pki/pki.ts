@@ -81,19 +81,16 @@ async function makeLeaf(folder: string, signer: { root: string; rootKey: string 
   return { spiffeId: spiffeId(account), certificateFile, keyFile }
 }
 
-/**
- * Makes a root and one leaf per service account in `folder`. Keys are readable by root and, where `ownerUid` is given,
- * by the proxies' user only.
- */
-export async function makePki(folder: string, serviceAccounts: readonly string[], ownerUid?: number): Promise<Pki> {
+/** Makes a root and one leaf per service account in `folder`; each key is readable by the given uid only. */
+export async function makePki(folder: string, ownerUids: Readonly<Record<string, number>>): Promise<Pki> {
   await mkdir(folder, { recursive: true, mode: 0o711 })
   const signer = await makeRoot(folder)
   const identities = new Map<string, Identity>()
   await Promise.all(
-    serviceAccounts.map(async (account) => {
+    Object.entries(ownerUids).map(async ([account, uid]) => {
       const identity = await makeLeaf(folder, signer, account)
       identities.set(account, identity)
-      if (ownerUid !== undefined) await chown(identity.keyFile, ownerUid, ownerUid)
+      await chown(identity.keyFile, uid, uid)
     }),
   )
   await writeFile(signer.rootKey, '') // nothing else is ever signed

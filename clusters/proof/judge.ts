@@ -14,11 +14,19 @@ export const changes =
   (key: string): number =>
     (after.counters[key] ?? Number.NaN) - (before.counters[key] ?? Number.NaN)
 
+const agree = (numbers: Numbers): boolean =>
+  new Set(Object.values(numbers).filter((value) => value !== null)).size === 1
+
 /** All numbers that were told are equal, and above zero. A driver that cannot tell (null) leaves the others to agree. */
 export function same(claim: string, numbers: Numbers): Fact {
-  const told = Object.values(numbers).filter((value) => value !== null)
-  const [first = Number.NaN] = told
-  return { claim, holds: first > 0 && told.every((value) => value === first), evidence: list(numbers) }
+  const holds = agree(numbers) && Object.values(numbers).every((value) => value === null || value > 0)
+  return { claim, holds, evidence: list(numbers) }
+}
+
+/** All numbers are equal; zero is fine, e.g. where a pool had connections left from the shot before. */
+export function equal(claim: string, numbers: Numbers): Fact {
+  const readable = Object.values(numbers).every((value) => !Number.isNaN(value))
+  return { claim, holds: readable && agree(numbers), evidence: list(numbers) }
 }
 
 /** None of it was seen. */

@@ -10,7 +10,7 @@ import { type EchoServer, startEcho } from './echo-server.ts'
 import { claimState } from './leftovers.ts'
 import { type NodePlan, netnsName, netnsPath, nodePlans, type PodRole, podAddress, stateDir } from './names.ts'
 import { NamespacePlace, type Visit } from './namespace-place.ts'
-import { addNamespaces, layNodes, layPod, vethName } from './topology.ts'
+import { addNamespaces, layNodes, layPod } from './topology.ts'
 import { startWiretap, type WireCounts, type Wiretap } from './wiretap.ts'
 
 export interface Node {
@@ -105,24 +105,21 @@ class Bed implements LocalBed {
     const [client, server] = await Promise.all([this.#joinPod('client', n1), this.#joinPod('server', serverNode)])
     this.clientPod = client
     this.serverPod = server
-    const [echo, taps] = await Promise.all([startEcho(server.place, server.address), this.#tapWire(n1, n2)])
+    const [echo, taps] = await Promise.all([
+      startEcho(server.place, server.address),
+      this.#tapWire(n1, n2, [client, server]),
+    ])
     this.echo = echo
     this.#taps = taps
   }
 
-  /** Each tap counts what arrives: at the far end of the underlay, or on one node from each pod's own link. */
-  #tapWire(n1: Node, n2: Node): Promise<Wiretap[]> {
-    const ends: readonly (readonly [Node, string])[] =
-      this.placement === 'cross-node'
-        ? [
-            [n1, 'und0'],
-            [n2, 'und0'],
-          ]
-        : [
-            [n1, vethName('client')],
-            [n1, vethName('server')],
-          ]
-    return Promise.all(ends.map(([node, link]) => startWiretap(node.place, link)))
+  /**
+   * Each tap counts what arrives: at the ends of the underlay, or on one node at the pods themselves (a bridge takes
+   * packets off its ports before IP taps see them).
+   */
+  #tapWire(n1: Node, n2: Node, pods: readonly Pod[]): Promise<Wiretap[]> {
+    if (this.placement === 'same-node') return Promise.all(pods.map((pod) => startWiretap(pod.place, 'eth0')))
+    return Promise.all([n1, n2].map((node) => startWiretap(node.place, 'und0')))
   }
 
   async #node(plan: NodePlan): Promise<Node> {

@@ -29,7 +29,7 @@ export async function startEcho(place: Place, address: string): Promise<EchoServ
     argv: [nativeTool('echo'), '--http', `0.0.0.0:${echoPorts.http}`, '--tcp', `0.0.0.0:${echoPorts.tcp}`],
     pin: 'datapath',
     uid: 1000,
-    ready: /"event":"ready"/,
+    ready: /"event":\s*"ready"/,
     onLine: lines.onLine,
   })
   return {

@@ -9,7 +9,7 @@ async function canMakeNamespaces(): Promise<Availability> {
   if (process.getuid?.() !== 0)
     return { ok: false, because: 'network namespaces need root', remedy: 'run as root, e.g. sudo npm run bench' }
   try {
-    await sh(['unshare', '--net', 'ip', 'link', 'add', 'a', 'type', 'veth', 'peer', 'name', 'b'])
+    await sh(['unshare', '--net', 'ip', 'link', 'add', 'name', 'a', 'type', 'veth', 'peer', 'name', 'b'])
     return { ok: true }
   } catch (cause) {
     const because = cause instanceof Error ? cause.message : String(cause)

@@ -60,7 +60,7 @@ export async function layNodes(runId: string): Promise<void> {
 }
 
 /** Host-side end of a pod's veth pair, in its node's namespace. */
-export const vethName = (pod: PodRole): string => `v-${pod}`
+const vethName = (pod: PodRole): string => `v-${pod}`
 
 /** Joins a pod's namespace to its node's bridge. */
 export async function layPod(runId: string, pod: PodRole, node: NodePlan): Promise<void> {

@@ -22,7 +22,7 @@ export async function startWiretap(place: Place, networkInterface: string): Prom
     role: 'probe',
     argv: [nativeTool('wiretap'), '--interface', networkInterface],
     pin: 'none',
-    ready: /"event":"ready"/,
+    ready: /"event":\s*"ready"/,
     onLine: lines.onLine,
   })
   return { counts: async () => (await lines.ask(proc, 'read')) as unknown as WireCounts }
