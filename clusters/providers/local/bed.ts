@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { BedRequest, Component, Place, Placement, Stack, Testbed } from '../../../harness/contracts.ts'
 import type { Scope } from '../../../harness/scope.ts'
 import { ComponentRegistry } from './components.ts'
-import { findHierarchy, groupRoot, removeGroups } from './control-groups.ts'
+import { findHierarchy, removeGroups } from './control-groups.ts'
 import { proxyConcurrency } from './cpus.ts'
 import { type EchoServer, startEcho } from './echo-server.ts'
 import { claimState } from './leftovers.ts'
@@ -157,11 +157,10 @@ class Bed implements LocalBed {
 export async function layBed(request: BedRequest, scope: Scope): Promise<LocalBed> {
   claimState(request.runId)
   const hierarchy = findHierarchy()
-  const groups = groupRoot(hierarchy, request.runId)
   await mkdir(request.workDir, { recursive: true })
   const components = new ComponentRegistry(hierarchy, request.runId)
   const bed = new Bed(request, { components, scope, logDir: request.workDir, seed: request.seed })
-  if (hierarchy.kind !== 'proc') scope.defer(`control groups ${groups}`, () => removeGroups(groups))
+  scope.defer(`control groups of ${request.runId}`, () => removeGroups(hierarchy, request.runId))
   scope.defer(`state of ${request.runId}`, () => rm(stateDir(request.runId), { recursive: true, force: true }))
   await mkdir(bed.stateDir, { recursive: true })
   await chmod(bed.stateDir, 0o711) // proxies run as uid 1337 and must reach their own files by name

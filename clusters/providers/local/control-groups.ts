@@ -67,14 +67,26 @@ export class ControlGroup {
   }
 }
 
-/** Removes a run's groups, innermost first; a group with a live process is left (its owner is told by the caller). */
-export function removeGroups(root: string): void {
-  if (!existsSync(root)) return
-  for (const entry of readdirSync(root, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroups(join(root, entry.name))
-  }
-  rmdirSync(root)
+function removeTree(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) removeTree(join(folder, entry.name))
+  rmdirSync(folder)
 }
 
 /** Folder of a run's groups in a hierarchy. */
 export const groupRoot = (hierarchy: Hierarchy, runId: string): string => join(hierarchy.root, prefix, runId)
+
+/** Removes a run's groups, innermost first, and the project's own folder with the last run. Says whether there were any. */
+export function removeGroups(hierarchy: Hierarchy, runId: string): boolean {
+  const root = groupRoot(hierarchy, runId)
+  const found = hierarchy.kind !== 'proc' && existsSync(root)
+  if (found) removeTree(root)
+  const shared = join(hierarchy.root, prefix)
+  if (
+    hierarchy.kind !== 'proc' &&
+    existsSync(shared) &&
+    !readdirSync(shared, { withFileTypes: true }).some((e) => e.isDirectory())
+  )
+    rmdirSync(shared)
+  return found
+}

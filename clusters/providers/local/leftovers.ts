@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { isAlive, type Owner, self } from '../../../harness/owner.ts'
 import { sh } from '../../../harness/shell.ts'
-import { findHierarchy, groupRoot, removeGroups } from './control-groups.ts'
+import { findHierarchy, type Hierarchy, removeGroups } from './control-groups.ts'
 import { netnsPath, netnsRoot, prefix, stateDir, stateRoot } from './names.ts'
 
 /** Marks a run's state as this process's own. */
@@ -67,7 +67,7 @@ async function ended(pids: readonly number[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5)) // no event tells the end of another's child
 }
 
-async function removeRun(runId: string, groupsRoot: string): Promise<string[]> {
+async function removeRun(runId: string, hierarchy: Hierarchy): Promise<string[]> {
   const removed: string[] = []
   const namespaces = entries(netnsRoot).filter((name) => name.startsWith(`${prefix}-${runId}-`))
   const pids = processesIn(namespaces).filter((pid) => pid !== process.pid)
@@ -78,10 +78,7 @@ async function removeRun(runId: string, groupsRoot: string): Promise<string[]> {
     await sh(['ip', 'netns', 'delete', name])
     removed.push(`namespace ${name}`)
   }
-  if (groupsRoot && existsSync(groupsRoot)) {
-    removeGroups(groupsRoot)
-    removed.push(`control groups of run ${runId}`)
-  }
+  if (removeGroups(hierarchy, runId)) removed.push(`control groups of run ${runId}`)
   if (existsSync(stateDir(runId))) {
     rmSync(stateDir(runId), { recursive: true, force: true })
     removed.push(`state of run ${runId}`)
@@ -95,7 +92,7 @@ export async function cleanLeftovers(): Promise<string[]> {
   const removed: string[] = []
   for (const runId of knownRuns(hierarchy.kind === 'proc' ? '' : join(hierarchy.root, prefix))) {
     if (ownerLives(runId)) continue
-    removed.push(...(await removeRun(runId, hierarchy.kind === 'proc' ? '' : groupRoot(hierarchy, runId))))
+    removed.push(...(await removeRun(runId, hierarchy)))
   }
   return removed
 }
