@@ -161,8 +161,17 @@ export function ambientTravelled(
       'redirect to 15006': change('server.redirect-15006'),
       'accepted on 15006': change('server-node-proxy.plaintext'),
     }),
+    none('nothing took another way: the client pod was not called, the server pod called nobody, no DNS was asked', {
+      'client pod redirect to 15006': change('client.redirect-15006'),
+      'server pod redirect to 15001': change('server.redirect-15001'),
+      DNS: ['client', 'server'].reduce((sum, pod) => sum + change(`${pod}.dns-udp`) + change(`${pod}.dns-tcp`), 0),
+    }),
     some('replies were kept in the server pod by mark 0x111', {
-      'packets marked': change('server.connmark-restore'),
+      'connections marked, packets': change('server.connmark-set'),
+      'replies marked, packets': change('server.connmark-restore'),
+    }),
+    none('the client pod accepted nothing from its node proxy', {
+      'packets marked': change('client.connmark-set') + change('client.connmark-restore'),
     }),
     is(expected.source.claim, after, 'echo.peers', expected.source.address),
     ...callsOnlyByTls('the client’s node proxy', 'client-node-proxy', after, expected.clientReaches),

@@ -11,6 +11,9 @@ const modes = [baseline, sidecar, ambient, waypoint]
 const http = loads['http capacity']
 if (!http) throw new Error('no load')
 
+/** Counters that are shown in pictures but judged by no travelled fact: segments here, socket counts when standing. */
+const shownOnly = /^segments\.|\.sockets$/
+
 describe.each(modes)('$name', (mode) => {
   describe.each(['cross-node', 'same-node'] as const)('%s', (placement) => {
     let laid: LaidMode
@@ -27,6 +30,22 @@ describe.each(modes)('$name', (mode) => {
       const { facts, done } = await drive(laid, load)
       expect(failed(facts)).toEqual([])
       expect(done).toBeGreaterThan(0)
+    })
+
+    it('asserts every counter that it reads', async () => {
+      const { before, after, traffic } = await drive(laid, http)
+      const judge = (key: string, by: number): string[] =>
+        failed(
+          laid.path.travelled(
+            before,
+            { ...after, counters: { ...after.counters, [key]: (after.counters[key] ?? 0) + by } },
+            traffic,
+          ),
+        )
+      const unseen = Object.keys(after.counters).filter(
+        (key) => !shownOnly.test(key) && judge(key, 1e12).length === 0 && judge(key, -1e12).length === 0,
+      )
+      expect(unseen).toEqual([])
     })
 
     it('has a counter for every hop of its picture that shows one', async () => {

@@ -112,7 +112,9 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
       {
         'ISTIO_OUTPUT rule 4': change('client.rule-4'),
         'opened by the client sidecar': change('client-sidecar.upstreamOpened'),
+        'PREROUTING of the server pod': change('server.prerouting'),
         'ISTIO_INBOUND of the server pod': change('server.inbound'),
+        'redirect to 15006': change('server.redirect-15006'),
         'accepted by the server sidecar': change('server-sidecar.accepted'),
       },
     ),
@@ -122,6 +124,12 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
       'accepted by the server': change('echo.connections'),
     }),
     is('the server saw nobody but its sidecar (127.0.0.6)', after, 'echo.peers', '127.0.0.6'),
+    none('nothing took another way: the client pod was not called, the server pod called nobody', {
+      'client pod inbound': change('client.prerouting') + change('client.inbound') + change('client.redirect-15006'),
+      'client pod rule 1': change('client.rule-1'),
+      'server pod rule 9': change('server.rule-9') + change('server.redirect-15001'),
+      'server pod rule 4': change('server.rule-4'),
+    }),
     ...callsOnlyByTls('client sidecar', 'client-sidecar', after, spiffeId('server')),
     ...admitsOnlyByTls('server sidecar', 'server-sidecar', after, spiffeId('client')),
     none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),

@@ -74,6 +74,7 @@ export const loads: Readonly<Record<string, Load>> = {
 export interface Driven {
   readonly before: Observation
   readonly after: Observation
+  readonly traffic: Traffic
   readonly facts: readonly Fact[]
   readonly done: number
 }
@@ -106,7 +107,7 @@ export async function drive({ path }: LaidMode, load: Load): Promise<Driven> {
     : { done: 0, traffic: { connections: 0, requests: 0, bytesSent: 0, bytesReceived: 0 } }
   const after = await path.observe()
   const traffic: Traffic = { test: load.test, protocol: load.protocol, ...result.traffic }
-  return { before, after, facts: path.travelled(before, after, traffic), done: result.done }
+  return { before, after, traffic, facts: path.travelled(before, after, traffic), done: result.done }
 }
 
 /** Claims that failed, with their evidence, for readable assertions. */
