@@ -10,10 +10,13 @@ export interface Column {
   readonly about: string
 }
 
-const text = (name: string, about: string): Column => ({ name, type: 'text', about })
-const integer = (name: string, about: string): Column => ({ name, type: 'integer', about })
-const number = (name: string, about: string): Column => ({ name, type: 'number', about })
-const boolean = (name: string, about: string): Column => ({ name, type: 'boolean', about })
+// Names stay literal types, so that `Row` knows its fields.
+const text = <N extends string>(name: N, about: string) => ({ name, type: 'text', about }) as const satisfies Column
+const integer = <N extends string>(name: N, about: string) =>
+  ({ name, type: 'integer', about }) as const satisfies Column
+const number = <N extends string>(name: N, about: string) => ({ name, type: 'number', about }) as const satisfies Column
+const boolean = <N extends string>(name: N, about: string) =>
+  ({ name, type: 'boolean', about }) as const satisfies Column
 
 const keys = [
   text('run', 'run id, the name of the results folder'),
