@@ -16,7 +16,7 @@ a{color:var(--link);text-underline-offset:3px}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:4px}
 .skip{position:absolute;left:-9999px}.skip:focus{left:16px;top:12px;z-index:9;background:var(--card);padding:8px 14px}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-header.top{padding:44px 0 8px;display:flex;gap:16px 24px;justify-content:space-between;align-items:flex-start;flex-wrap:wrap}
+header.top{padding:44px 0 8px;display:flex;gap:16px 24px;justify-content:space-between;align-items:flex-start;}
 h1{font-size:clamp(1.7rem,4.4vw,2.5rem);line-height:1.15;letter-spacing:-.02em;margin:0 0 8px;font-weight:700;text-wrap:balance}
 .meta{margin:0;color:var(--muted);font-size:.92rem}
 button.scheme{font:inherit;font-size:.88rem;color:var(--ink);background:var(--card);border:1px solid var(--line);border-radius:999px;padding:7px 16px;cursor:pointer}
@@ -47,8 +47,8 @@ figure{margin:0}
 .question{color:var(--muted);margin-bottom:14px}
 figcaption{color:var(--muted);font-size:.88rem;max-width:84ch;margin-top:12px}
 .scroll{overflow-x:auto;max-width:100%;overscroll-behavior-x:contain;overflow-wrap:normal}
-.scroll svg{display:block;height:auto}
-.chart .scroll svg{margin:0 auto}
+.scroll>svg{display:block;height:auto;flex:none}
+.chart .scroll>svg{margin:0 auto}
 svg text{font-variant-numeric:tabular-nums}
 details{margin-top:14px}summary{cursor:pointer;color:var(--link);font-size:.92rem}details[open]>summary{margin-bottom:10px}
 code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.88em}
@@ -65,5 +65,5 @@ footer{border-top:1px solid var(--line);color:var(--muted);font-size:.88rem;padd
 @media (max-width:719px){.page{padding:0 16px}header.top{padding-top:26px}section{margin:40px 0}.chart,.card{padding:18px 16px 14px;border-radius:10px}.path-drawing{display:none}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}.proof td,.proof th{padding-right:14px}}
 @media (min-width:720px){ol.way{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-@media print{:root,:root[data-scheme]{${light}--paper:#fff}.scheme,nav.contents,.skip,.tip,details:not([open]){display:none}body{font-size:11pt}.chart,.card,.answer{break-inside:avoid;border-color:#bbb}section{margin:24pt 0}.scroll{overflow:visible}.scroll svg{max-width:100%}}
+@media print{:root,:root[data-scheme]{${light}--paper:#fff}.scheme,nav.contents,.skip,.tip,details:not([open]){display:none}body{font-size:11pt}.chart,.card,.answer{break-inside:avoid;border-color:#bbb}section{margin:24pt 0}.scroll{overflow:visible}.scroll>svg{max-width:100%}}
 `
