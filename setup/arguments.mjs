@@ -1,0 +1,42 @@
+/** Which steps a command needs, from its name and arguments. */
+import { NODE_MAJORS } from './versions.mjs'
+
+/** @typedef {'npm' | 'native' | 'envoy' | 'debian'} StepName */
+
+/** The commands of package.json. */
+export const commands = ['bench', 'doctor', 'modes', 'report', 'clean', 'gen', 'speed', 'test']
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {StepName[]}
+ */
+export function stepsFor(command, args) {
+  const onlyTalks = ['--dry-run', '--help', '-h'].some((flag) => args.includes(flag))
+  if (onlyTalks || (command === 'test' && args.includes('--unit'))) return ['npm']
+  if (['bench', 'speed', 'test'].includes(command)) return ['npm', 'debian', 'native', 'envoy']
+  // doctor looks at the machine and does not change it; what lies in the project's own folder it may build
+  if (command === 'doctor') return ['npm', 'native', 'envoy']
+  return ['npm']
+}
+
+/**
+ * Whether set-up may install without asking.
+ * @param {readonly string[]} args
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @param {boolean} terminal
+ */
+export function goesOn(args, env, terminal) {
+  return args.includes('--yes') || args.includes('-y') || env['CI'] === 'true' || env['CI'] === '1' || !terminal
+}
+
+/**
+ * Why this Node cannot run the project, or undefined.
+ * @param {string} version as in process.versions.node
+ */
+export function nodeProblem(version) {
+  const major = Number(version.split('.')[0])
+  const { oldest, newest } = NODE_MAJORS
+  if (major >= oldest && major <= newest) return undefined
+  return `datapath-bench runs on Node ${oldest} to ${newest}, this is ${version}; install one of those`
+}
