@@ -5,7 +5,11 @@ import type { ChartInput, ReportChart } from './chart.ts'
 import { page } from './page.ts'
 import { percentileCurves } from './percentile-curves.ts'
 import { chartSection } from './sections/charts.ts'
+import { againSection, environmentSection } from './sections/environment.ts'
 import { opening } from './sections/opening.ts'
+import { pathSection } from './sections/paths.ts'
+import { factSection, voidSection } from './sections/proof.ts'
+import { readingSection } from './sections/reading.ts'
 
 export interface ReportOptions {
   /** Charts to draw; default: all of the registry. */
@@ -16,5 +20,14 @@ export async function buildReport(record: RunRecord, options: ReportOptions = {}
   const analysis = analyse(record)
   const input: ChartInput = { ...analysis, curves: await percentileCurves(analysis) }
   const charts = options.charts ?? (await import('./charts/index.ts')).charts
-  return page(analysis, [opening(analysis), await chartSection(charts, input)])
+  return page(analysis, [
+    opening(analysis),
+    await chartSection(charts, input),
+    pathSection(analysis),
+    factSection(analysis),
+    voidSection(analysis),
+    environmentSection(analysis),
+    againSection(analysis),
+    readingSection(analysis),
+  ])
 }

@@ -65,19 +65,19 @@ function scaleFor(value: number, quantity: Quantity): Scale {
 const quantityOfCount = (value: number, factor: number): string =>
   factor === 1 && Number.isInteger(value) ? integer(value) : significant(value / factor)
 
-/** `65.2 µs`, `9.90 k/s`, `66.0 MiB`. */
+/** `65.2 µs`, `9.90 k/s`, `66.0 MiB`; a number and its unit stay on one line. */
 export function human(value: number, quantity: Quantity): string {
   const { factor, unit } = scaleFor(value, quantity)
   const digits =
     quantity === 'count' || quantity === 'bytes' ? quantityOfCount(value, factor) : significant(value / factor)
-  return unit ? `${digits} ${unit}` : digits
+  return unit ? `${digits}\u00a0${unit}` : digits
 }
 
 /** `120 µs (110–131)`: all three in the unit that fits the first. */
 export function humanInterval(centre: number, low: number, high: number, quantity: Quantity): string {
   const { factor, unit } = scaleFor(centre, quantity)
   const [a, b, c] = [centre, low, high].map((value) => significant(value / factor))
-  return `${a} ${unit} (${span(b ?? '', c ?? '')})`
+  return `${a}\u00a0${unit} (${span(b ?? '', c ?? '')})`
 }
 
 /** `2.94–3.31`; with a negative bound in words, because `-3–5` cannot be read. */
@@ -88,7 +88,7 @@ const minus = (digits: string): string => digits.replace(/^-/, '−')
 
 /** `3.10 × (2.94–3.31)`. */
 export const ratioInterval = (centre: number, low: number, high: number): string =>
-  `${significant(centre)} × (${significant(low)}–${significant(high)})`
+  `${significant(centre)}\u00a0× (${significant(low)}–${significant(high)})`
 
 export const integer = (value: number): string => Math.round(value).toLocaleString('en-US')
 
