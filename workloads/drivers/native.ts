@@ -3,8 +3,8 @@ import type { Cell, Firing, Path, PlannedShot } from '../../harness/contracts.ts
 import { defineDriver } from '../../harness/define.ts'
 import { BenchError } from '../../harness/errors.ts'
 import { nativeTool } from '../../harness/native.ts'
-import { died, runTool } from './child-run.ts'
-import { firingOf, parseEvent } from './native-events.ts'
+import { died, runTool } from './parts/child-run.ts'
+import { firingOf, parseEvent } from './parts/native-events.ts'
 
 /** `stream` is two tests of the tool, one for each direction. */
 const testOf = (cell: Cell): string => (cell.test === 'stream' ? `stream-${cell.direction}` : cell.test)

@@ -1,6 +1,6 @@
 /** One run of a load tool in the client's place: its lines, its end, and what to say when it ends badly. */
-import type { FireHooks, Path } from '../../harness/contracts.ts'
-import { BenchError } from '../../harness/errors.ts'
+import type { FireHooks, Path } from '../../../harness/contracts.ts'
+import { BenchError } from '../../../harness/errors.ts'
 
 export interface ToolRun {
   readonly driver: string

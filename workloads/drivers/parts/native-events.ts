@@ -1,6 +1,6 @@
 /** The JSON lines of native/load (native/PROTOCOL.md), checked where they enter. */
 import { z } from 'zod'
-import type { Firing } from '../../harness/contracts.ts'
+import type { Firing } from '../../../harness/contracts.ts'
 
 const count = z.number().nonnegative()
 const histogram = z.string().nullable()
