@@ -1,0 +1,20 @@
+/** `npm run report -- RUN`: builds a run's page again, from its files alone. */
+import { defineCommand } from '../command.ts'
+import { one } from '../options.ts'
+import { z } from 'zod'
+
+export default defineCommand({
+  name: 'report',
+  about: "builds a run's report again from its files",
+  words: ['RUN'],
+  options: { out: one('DIR', z.string().default('.'), 'folder that holds results/ and gets reports/') },
+  async run({ options, words }) {
+    const { findRun } = await import('../../results/find.ts')
+    const { readRecord } = await import('../../results/read.ts')
+    const { writeReport } = await import('../../reports/write.ts')
+    const { join } = await import('node:path')
+    const folder = findRun(options.out, words[0] ?? '')
+    process.stdout.write(`${await writeReport(await readRecord(folder), join(options.out, 'reports'))}\n`)
+    return 'ok'
+  },
+})
