@@ -37,7 +37,6 @@ const scales = {
   ],
   count: [
     { factor: 1e6, unit: 'M' },
-    { factor: 1e4, unit: 'k' },
     { factor: 1, unit: '' },
   ],
 } as const satisfies Record<string, readonly Scale[]>

@@ -2,23 +2,35 @@
  * Where the hops of a path picture stand: lanes from left to right, down to the wire and up again on the far side, so
  * that both applications are on top and what is between them reads as one way.
  */
-import type { Hop, PathPicture } from '../harness/contracts.ts'
+import type { Hop, HopCounter, PathPicture } from '../harness/contracts.ts'
 
-export const laneWidth = 180
-export const laneGap = 25
+export const laneWidth = 177
+export const laneGap = 24
+/** Ground of a lane beyond its boxes; the outer lanes need it inside the drawing. */
+export const laneMargin = 8
 const rowGap = 30
 const headHeight = 40
 const boxPadding = 11
 export const labelLine = 16
 export const counterLine = 15
 /** Characters that fit a box at the sizes used, by generous estimate: there is no font to measure with at build. */
-const labelCharacters = 23
+const labelCharacters = 20
+const ruleCharacters = 22
+const counterCharacters = 23
+
+/** A counter with its value; on two lines when label and value do not fit side by side. */
+export interface ShownCounter {
+  readonly counter: HopCounter
+  readonly value: string
+  readonly lines: 1 | 2
+}
 
 export interface Box {
   readonly hop: Hop
   readonly lane: number
   readonly row: number
   readonly label: readonly string[]
+  readonly counters: readonly ShownCounter[]
   readonly x: number
   readonly y: number
   readonly height: number
@@ -60,16 +72,24 @@ function rowsOf(hops: readonly Hop[], laneOf: (hop: Hop) => number): number[] {
   return rows.map((value) => value - top)
 }
 
-const heightOf = (label: readonly string[], counters: number): number =>
-  2 * boxPadding + label.length * labelLine + (counters > 0 ? 4 + counters * counterLine : 0)
+const heightOf = (label: readonly string[], counterLines: number): number =>
+  2 * boxPadding + label.length * labelLine + (counterLines > 0 ? 4 + counterLines * counterLine : 0)
 
-export function layOut(picture: PathPicture): Layout {
+const isRule = (hop: Hop): boolean => hop.kind === 'rule' || hop.kind === 'chain'
+
+/** `shownValue` gives the text shown for a counter. */
+export function layOut(picture: PathPicture, shownValue: (hop: Hop, counter: HopCounter) => string): Layout {
   const lanes = [...new Set([...picture.lanes, ...picture.hops.map((hop) => hop.lane)])]
   const laneOf = (hop: Hop) => lanes.indexOf(hop.lane)
   const rows = rowsOf(picture.hops, laneOf)
   const sized = picture.hops.map((hop, index) => {
-    const label = wrap(hop.label)
-    return { hop, lane: laneOf(hop), row: rows[index] ?? 0, label, height: heightOf(label, hop.counters.length) }
+    const label = wrap(hop.label, isRule(hop) ? ruleCharacters : labelCharacters)
+    const counters = hop.counters.map((counter) => {
+      const value = shownValue(hop, counter)
+      return { counter, value, lines: counter.label.length + value.length > counterCharacters ? 2 : 1 } as const
+    })
+    const lines = counters.reduce((sum, counter) => sum + counter.lines, 0)
+    return { hop, lane: laneOf(hop), row: rows[index] ?? 0, label, counters, height: heightOf(label, lines) }
   })
   const rowCount = Math.max(...rows) + 1
   const heights = Array.from({ length: rowCount }, (_, row) =>
@@ -82,10 +102,10 @@ export function layOut(picture: PathPicture): Layout {
     lanes,
     boxes: sized.map((box) => ({
       ...box,
-      x: box.lane * (laneWidth + laneGap),
+      x: laneMargin + box.lane * (laneWidth + laneGap),
       y: (tops[box.row] ?? 0) + ((heights[box.row] ?? 0) - box.height) / 2,
     })),
-    width: lanes.length * (laneWidth + laneGap) - laneGap,
+    width: lanes.length * (laneWidth + laneGap) - laneGap + 2 * laneMargin,
     height: (tops.at(-1) ?? 0) + (heights.at(-1) ?? 0) + rowGap,
   }
 }

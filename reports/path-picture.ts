@@ -3,7 +3,7 @@ import type { Carries, PathPicture } from '../harness/contracts.ts'
 import { human } from './format.ts'
 import { changeKey, type HopChanges } from './hop-changes.ts'
 import { escapeHtml } from './html.ts'
-import { type Box, counterLine, type Layout, labelLine, laneGap, laneWidth, layOut } from './path-layout.ts'
+import { type Box, counterLine, type Layout, labelLine, laneGap, laneMargin, laneWidth, layOut } from './path-layout.ts'
 
 interface LinkLook {
   readonly name: string
@@ -31,18 +31,20 @@ const text = (x: number, y: number, words: string, more: string): string =>
 
 export function drawPath(picture: PathPicture, changes: HopChanges, accent: string): string {
   if (picture.hops.length === 0) return ''
-  const layout = layOut(picture)
+  const layout = layOut(picture, (hop, counter) =>
+    counterText(changes.get(changeKey(hop.id, counter.key)), counter.unit),
+  )
   const parts = [
     ...layout.lanes.map((lane, index) => drawLane(lane, index, layout)),
     ...drawLinks(picture, layout),
-    ...layout.boxes.map((box) => drawBox(box, changes, accent)),
+    ...layout.boxes.map((box) => drawBox(box, accent)),
   ]
   return `<svg class="path" xmlns="http://www.w3.org/2000/svg" width="${layout.width}" height="${layout.height}" viewBox="0 0 ${layout.width} ${layout.height}" aria-hidden="true" focusable="false" font-family="inherit">${parts.join('')}</svg>`
 }
 
 function drawLane(lane: string, index: number, { height }: Layout): string {
-  const x = index * (laneWidth + laneGap)
-  const ground = `<rect x="${x - 8}" y="0" width="${laneWidth + 16}" height="${height}" rx="9" fill="var(--soft)" opacity="0.6"/>`
+  const x = laneMargin + index * (laneWidth + laneGap)
+  const ground = `<rect x="${x - laneMargin}" y="0" width="${laneWidth + 2 * laneMargin}" height="${height}" rx="9" fill="var(--soft)" opacity="0.6"/>`
   const head = text(
     x + laneWidth / 2,
     23,
@@ -87,18 +89,13 @@ function linkLabel(from: Box, to: Box, label: string, colour: string): string {
 }
 
 /** Kinds are told apart by form: applications round, rules and chains in a fixed-width face, wires dashed. */
-function drawBox(box: Box, changes: HopChanges, accent: string): string {
+function drawBox(box: Box, accent: string): string {
   const { hop, x, y, height, label } = box
-  const written = hop.counters.map((counter) => ({
-    label: counter.label,
-    value: counterText(changes.get(changeKey(hop.id, counter.key)), counter.unit),
-    unit: counter.unit,
-  }))
   const says = [
     hop.label,
     hop.detail ?? '',
-    ...written.map((counter) =>
-      `${counter.label}: ${counter.value} ${counter.unit === 'bytes' ? '' : counter.unit}`.trim(),
+    ...box.counters.map(
+      ({ counter, value }) => `${counter.label}: ${value}${counter.unit === 'bytes' ? '' : ` ${counter.unit}`}`,
     ),
   ].filter(Boolean)
   const dashed = hop.kind === 'wire' || hop.kind === 'device' ? ' stroke-dasharray="4 3"' : ''
@@ -108,16 +105,24 @@ function drawBox(box: Box, changes: HopChanges, accent: string): string {
     ? 'font-size="11.5" font-family="ui-monospace,Menlo,Consolas,\'DejaVu Sans Mono\',monospace" fill="var(--ink)"'
     : 'font-size="12.5" font-weight="600" fill="var(--ink)"'
   const lines = label.map((line, index) => text(x + 12, y + 23 + index * labelLine, line, face))
-  const first = y + 27 + label.length * labelLine
-  const counters = written.map(
-    (counter, index) =>
-      text(x + 12, first + index * counterLine, counter.label, 'font-size="11.5" fill="var(--muted)"') +
-      text(
+  return `<g data-says="${attribute(says.join('\n'))}">${frame}${lines.join('')}${drawCounters(box)}</g>`
+}
+
+/** Label left, value right; the value below its label where both do not fit. */
+function drawCounters({ x, y, label, counters }: Box): string {
+  let line = y + 27 + label.length * labelLine
+  return counters
+    .map(({ counter, value, lines }) => {
+      const left = text(x + 12, line, counter.label, 'font-size="11.5" fill="var(--muted)"')
+      line += (lines - 1) * counterLine
+      const right = text(
         x + laneWidth - 12,
-        first + index * counterLine,
-        counter.value,
+        line,
+        value,
         'font-size="11.5" text-anchor="end" fill="var(--ink)" font-weight="600"',
-      ),
-  )
-  return `<g data-says="${attribute(says.join('\n'))}">${frame}${lines.join('')}${counters.join('')}</g>`
+      )
+      line += counterLine
+      return left + right
+    })
+    .join('')
 }

@@ -5,13 +5,16 @@ import { integer, plural } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import { modeMark } from '../mode-mark.ts'
 
+/** An interval stays on one line: word joiners around its dash. */
+const unbroken = (text: string): string => text.replaceAll('–', '\u2060–\u2060')
+
 const answerItem = ({
   mode,
   words,
   basis,
 }: Answer): Html => html`<li class="answer" style="--own:var(--mode-${mode.index % 8})">
 <h3>${modeMark(mode)}${mode.name}</h3>
-<p>${words.map(({ text, strong }) => (strong ? html`<strong>${text}</strong>` : text))}</p>
+<p>${words.map(({ text, strong }) => (strong ? html`<strong>${unbroken(text)}</strong>` : text))}</p>
 <p class="basis">${basis}</p>
 </li>`
 

@@ -43,7 +43,7 @@ export function fixture(options: FixtureOptions = {}): RunRecord {
       for (const cell of planCells(block)) {
         const lost =
           voids &&
-          ((block === 2 && mode === 'waypoint' && cell.test === 'latency' && cell.rate === 7425) ||
+          ((block === 2 && mode === 'waypoint' && cell.test === 'latency' && cell.rate === 4950) ||
             (block === 4 && mode === 'sidecar' && cell.test === 'crr'))
         const made = fillShot(
           tables,
