@@ -18,8 +18,8 @@ a{color:var(--link);text-underline-offset:3px}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 header.top{padding:44px 0 8px;display:flex;gap:16px 24px;justify-content:space-between;align-items:flex-start;}
 h1{font-size:clamp(1.7rem,4.4vw,2.5rem);line-height:1.15;letter-spacing:-.02em;margin:0 0 8px;font-weight:700;text-wrap:balance}
-.meta{margin:0;color:var(--muted);font-size:.92rem}
-button.scheme{font:inherit;font-size:.88rem;color:var(--ink);background:var(--card);border:1px solid var(--line);border-radius:999px;padding:7px 16px;cursor:pointer}
+.meta{margin:0;max-width:84ch;color:var(--muted);font-size:.92rem}
+button.scheme{font:inherit;white-space:nowrap;flex:none;font-size:.88rem;color:var(--ink);background:var(--card);border:1px solid var(--line);border-radius:999px;padding:7px 16px;cursor:pointer}
 nav.contents{border-block:1px solid var(--line);margin:20px 0 0}
 nav.contents ul{list-style:none;display:flex;flex-wrap:wrap;gap:2px 22px;margin:0;padding:9px 0}
 nav.contents a{font-size:.9rem;text-decoration:none;display:inline-block;padding:4px 0}nav.contents a:hover{text-decoration:underline}
@@ -50,7 +50,7 @@ figcaption{color:var(--muted);font-size:.88rem;max-width:84ch;margin-top:12px}
 .scroll>svg{display:block;height:auto;flex:none}
 .chart .scroll>svg{margin:0 auto}
 svg text{font-variant-numeric:tabular-nums}
-details{margin-top:14px}summary{cursor:pointer;color:var(--link);font-size:.92rem}details[open]>summary{margin-bottom:10px}
+details{margin-top:14px}ul.files>li{margin-bottom:12px}ul.files details{margin-top:2px}summary{cursor:pointer;color:var(--link);font-size:.92rem}details[open]>summary{margin-bottom:10px}
 code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.88em}
 pre{background:var(--soft);border-radius:8px;padding:14px 16px;overflow-x:auto;margin:0 0 14px;overflow-wrap:normal}
 dl.facts{display:grid;grid-template-columns:minmax(110px,max-content) 1fr;gap:6px 24px;margin:0;font-size:.95rem}dl.facts dt{color:var(--muted)}dl.facts dd{margin:0}
@@ -62,7 +62,7 @@ ol.way .lane{color:var(--muted);font-size:.82rem}ol.way .detail{color:var(--mute
 ol.way .next{font-size:.84rem;font-weight:600}
 .tip{position:fixed;z-index:10;max-width:340px;pointer-events:none;background:var(--ink);color:var(--paper);font-size:.86rem;line-height:1.4;padding:7px 11px;border-radius:7px;white-space:pre-line}
 footer{border-top:1px solid var(--line);color:var(--muted);font-size:.88rem;padding:22px 0 48px}
-@media (max-width:719px){.page{padding:0 16px}header.top{padding-top:26px}section{margin:40px 0}.chart,.card{padding:18px 16px 14px;border-radius:10px}.path-drawing{display:none}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}.proof td,.proof th{padding-right:14px}}
+@media (max-width:719px){.page{padding:0 16px}header.top{padding-top:26px;flex-direction:column}section{margin:40px 0}.chart,.card{padding:18px 16px 14px;border-radius:10px}.path-drawing{display:none}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}.proof td,.proof th{padding-right:14px}}
 @media (min-width:720px){ol.way{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 @media print{:root,:root[data-scheme]{${light}--paper:#fff}.scheme,nav.contents,.skip,.tip,details:not([open]){display:none}body{font-size:11pt}.chart,.card,.answer{break-inside:avoid;border-color:#bbb}section{margin:24pt 0}.scroll{overflow:visible}.scroll>svg{max-width:100%}}
