@@ -16,7 +16,7 @@ import {
   standsAsPinned,
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
-import { changes, equal, is, none, same, sameBytes, some } from '../proof/judge.ts'
+import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
 import { envoyProbe, listenersProbe, type Probe, rulesProbe, socketCountProbe } from '../proof/probes.ts'
 import type { LocalBed, Node, Pod } from '../providers/local/bed.ts'
 
@@ -152,9 +152,11 @@ export function ambientTravelled(
       driver: traffic.bytesReceived,
       'node proxy': change('client-node-proxy.sent'),
     }),
+    ...served(change, traffic, expected.endToEnd ? 'same bytes' : 'other heads'),
     equal('every tunnel at the server pod became one connection to the application', {
       'CONNECT received': change('server-node-proxy.tunnels'),
       'opened by the node proxy': change('server-node-proxy.upstreamOpened'),
+      'remembered by mark 0x111': change('server.connmark-set'),
       'accepted by the server': change('echo.connections'),
     }),
     none('nothing entered the server pod in plaintext', {
@@ -167,8 +169,7 @@ export function ambientTravelled(
       DNS: ['client', 'server'].reduce((sum, pod) => sum + change(`${pod}.dns-udp`) + change(`${pod}.dns-tcp`), 0),
     }),
     some('replies were kept in the server pod by mark 0x111', {
-      'connections marked, packets': change('server.connmark-set'),
-      'replies marked, packets': change('server.connmark-restore'),
+      'packets marked': change('server.connmark-restore'),
     }),
     none('the client pod accepted nothing from its node proxy', {
       'packets marked': change('client.connmark-set') + change('client.connmark-restore'),

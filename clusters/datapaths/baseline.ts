@@ -1,6 +1,6 @@
 /** Mode `baseline`: what everything else is compared with. */
 import type { Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
-import { changes, is, none, same, sameBytes, some } from '../proof/judge.ts'
+import { changes, is, none, same, served, some } from '../proof/judge.ts'
 import { client, node, picture, server, wire } from '../proof/picture.ts'
 import { echoProbe, noRulesProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
 import { localBed } from '../providers/local/bed.ts'
@@ -20,12 +20,12 @@ function travelled(before: Observation, after: Observation, traffic: Traffic, cl
       driver: traffic.connections,
       server: change('echo.connections'),
     }),
-    sameBytes('the server received what the driver sent', traffic, {
-      driver: traffic.bytesSent,
-      server: change('echo.bytesReceived'),
-    }),
+    ...served(change, traffic, 'same bytes'),
     is('the server saw nobody but the client pod', after, 'echo.peers', clientAddress),
-    some('the application’s bytes are readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
+    some('the application’s bytes are readable on the wire', {
+      'TCP packets': change('wire.tcp'),
+      'in plaintext': change('wire.plaintext'),
+    }),
     none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
   ]
 }

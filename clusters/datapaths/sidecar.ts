@@ -14,7 +14,7 @@ import {
   standsAsPinned,
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
-import { changes, equal, is, none, same, sameBytes, some } from '../proof/judge.ts'
+import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
 import { client, counter, node, picture, ruleHop, server, wire } from '../proof/picture.ts'
 import {
   echoProbe,
@@ -107,6 +107,7 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
       driver: traffic.bytesReceived,
       sidecar: change('client-sidecar.sent'),
     }),
+    ...served(change, traffic, traffic.protocol === 'tcp' ? 'same bytes' : 'other heads'),
     equal(
       'rule 4 of the client pod let out every connection of its sidecar, and the server pod redirected each to 15006',
       {
@@ -118,7 +119,7 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
         'accepted by the server sidecar': change('server-sidecar.accepted'),
       },
     ),
-    same('rule 1 of the server pod passed every connection of the server sidecar to the application', {
+    equal('rule 1 of the server pod passed every connection of the server sidecar to the application', {
       'ISTIO_OUTPUT rule 1': change('server.rule-1'),
       'opened by the server sidecar': change('server-sidecar.upstreamOpened'),
       'accepted by the server': change('echo.connections'),
@@ -134,6 +135,7 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
     ...admitsOnlyByTls('server sidecar', 'server-sidecar', after, spiffeId('client')),
     none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
     some('the traffic crossed the wire', { 'TCP packets': change('wire.tcp') }),
+    none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
   ]
   if (traffic.protocol === 'http' && traffic.test !== 'stream')
     facts.push(

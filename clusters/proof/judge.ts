@@ -64,3 +64,27 @@ export function sameBytes(claim: string, traffic: Traffic, numbers: Numbers): Fa
   const holds = told.every((value) => value > 0) && spread <= slack
   return { claim, holds, evidence: `${list(numbers)}; a stream may leave ${slack} in buffers` }
 }
+
+/**
+ * What the server itself counted agrees with the driver. Raw TCP has no requests to count there. Where proxies look into HTTP, heads change on the way, so only
+ * requests are compared there; `bytes` says that the path passes them untouched.
+ */
+export function served(change: (key: string) => number, traffic: Traffic, bytes: 'same bytes' | 'other heads'): Fact[] {
+  const facts: Fact[] = []
+  if (traffic.protocol === 'http')
+    facts.push(
+      same('the server answered what the driver asked', { driver: traffic.requests, server: change('echo.requests') }),
+    )
+  if (bytes === 'same bytes')
+    facts.push(
+      sameBytes('the server received what the driver sent', traffic, {
+        driver: traffic.bytesSent,
+        server: change('echo.bytesReceived'),
+      }),
+      sameBytes('the driver received what the server sent', traffic, {
+        driver: traffic.bytesReceived,
+        server: change('echo.bytesSent'),
+      }),
+    )
+  return facts
+}

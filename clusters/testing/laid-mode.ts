@@ -76,6 +76,7 @@ export interface Driven {
   readonly after: Observation
   readonly traffic: Traffic
   readonly facts: readonly Fact[]
+  /** Answers, or bytes streamed. */
   readonly done: number
 }
 
@@ -107,7 +108,13 @@ export async function drive({ path }: LaidMode, load: Load): Promise<Driven> {
     : { done: 0, traffic: { connections: 0, requests: 0, bytesSent: 0, bytesReceived: 0 } }
   const after = await path.observe()
   const traffic: Traffic = { test: load.test, protocol: load.protocol, ...result.traffic }
-  return { before, after, traffic, facts: path.travelled(before, after, traffic), done: result.done }
+  return {
+    before,
+    after,
+    traffic,
+    facts: path.travelled(before, after, traffic),
+    done: result.done + (result.streamBytes ?? 0),
+  }
 }
 
 /** Claims that failed, with their evidence, for readable assertions. */
