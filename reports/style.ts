@@ -39,7 +39,7 @@ th,td{text-align:left;vertical-align:top;padding:7px 18px 7px 0;border-bottom:1p
 thead th{color:var(--muted);font-weight:500;font-size:.85rem;white-space:nowrap}
 tbody th{font-weight:600;white-space:nowrap}
 td.figure{white-space:nowrap}
-table.wide{min-width:720px}
+table.wide{width:100%;min-width:720px}#facts td:first-child{width:46%}#facts td:nth-child(2){width:120px}
 .proof td,.proof th{white-space:nowrap}
 figure{margin:0}
 .chart,.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px 26px 18px;margin:0 0 24px}

@@ -1,4 +1,5 @@
 /** Sign-flip permutation test of paired differences. */
+import { random } from '../random.ts'
 
 /** Fewer pairs cannot reach a small p: the smallest two-sided one is 2 / 2^n (methodology rule 13). */
 export const fewestForPermutation = 8
@@ -14,10 +15,10 @@ export function signFlipP(differences: readonly number[], seed = 1): number | nu
   // A pattern equal to the seen one must count as extreme in spite of rounding.
   const limit = seen * (1 - 1e-12)
   if (n <= exactUpTo) return exact(differences, limit)
-  const random = mulberry32(seed)
+  const next = random(seed)
   let extreme = 1
   for (let flip = 0; flip < sampledFlips; flip++) {
-    const sum = differences.reduce((total, value) => total + (random() < 0.5 ? value : -value), 0)
+    const sum = differences.reduce((total, value) => total + (next() < 0.5 ? value : -value), 0)
     if (Math.abs(sum) >= limit) extreme++
   }
   return extreme / (sampledFlips + 1)
@@ -31,15 +32,4 @@ function exact(differences: readonly number[], limit: number): number {
     if (Math.abs(sum) >= limit) extreme++
   }
   return extreme / patterns
-}
-
-/** Small seeded generator (mulberry32), uniform in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -3,7 +3,7 @@
 import { median, quantile } from '../../harness/stats/quantile.ts'
 import { describeWarning } from '../../harness/warnings.ts'
 import { tables } from '../../results/columns.ts'
-import type { Analysis } from '../analysis.ts'
+import { type Analysis, groupBy } from '../analysis.ts'
 import { human, integer, plural, significant } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import { modeMark } from '../mode-mark.ts'
@@ -12,22 +12,25 @@ import { scrollBox } from './charts.ts'
 const list = (entries: readonly (readonly [string, string | Html])[]): Html =>
   html`<dl class="facts">${entries.filter(([, value]) => value !== '').map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
 
-/** Host samples that are shares: the weather, as median and worst. */
+/** What others took of the host's CPU time during the windows, as median and worst. */
 function weather(run: Analysis): [string, string][] {
-  const shares = run.record.samples.filter((sample) => sample.role === 'host' && sample.unit === 'ratio')
-  const metrics = [...new Set(shares.map((sample) => sample.metric))]
-  return metrics.map((metric) => {
-    const values = shares.flatMap((sample) =>
-      sample.metric === metric && sample.value !== null ? [sample.value * 100] : [],
-    )
-    const name = metric.replace(/_share$/, '').replaceAll('_', ' ')
-    return values.length === 0
-      ? [name, '']
-      : [
-          `CPU share: ${name}`,
-          `${significant(median(values), 2)} % in the median, ${significant(quantile(values, 1), 2)} % at worst`,
-        ]
-  })
+  const shots = [
+    ...groupBy(
+      run.record.samples.filter((sample) => sample.component === 'host'),
+      (sample) => sample.shot,
+    ).values(),
+  ]
+  const share = (name: string, metric: string): [string, string] => {
+    const shares = shots.flatMap((samples) => {
+      const seconds = (wanted: string) => samples.find((sample) => sample.metric === wanted)?.value ?? null
+      const [part, total] = [seconds(metric), seconds('total_seconds')]
+      return part === null || total === null || total <= 0 ? [] : [(100 * part) / total]
+    })
+    const said = () =>
+      `${significant(median(shares), 2)} % in the median, ${significant(quantile(shares, 1), 2)} % at worst`
+    return [name, shares.length === 0 ? '' : said()]
+  }
+  return [share('CPU time stolen', 'steal_seconds'), share('CPU time of others', 'foreign_seconds')]
 }
 
 function versions(run: Analysis): Html {

@@ -1,6 +1,7 @@
 /** Rows of one made-up shot in every table of the record. */
 import { type MetricName, metrics, type Row } from '../../results/columns.ts'
 import { type Costs, costs, type FixtureCell, type FixtureMode } from './fixture-costs.ts'
+import { fillFacts } from './fixture-facts.ts'
 import { pictures } from './fixture-pictures.ts'
 import type { Random } from './random.ts'
 
@@ -57,7 +58,7 @@ export function fillShot(tables: Tables, seed: ShotSeed, random: Random): { shot
     })
   const requests = values['requests'] ?? 0
   fillSamples(tables, keys, cost, requests, noise)
-  fillFacts(tables, keys, seed.mode, cell)
+  fillFacts(tables.facts, keys, seed.mode, lost && cell.test === 'crr')
   fillChecks(tables, keys, lost, cell)
   fillHops(tables, keys, seed.mode, cell, requests, noise)
   return { shot, p50Ns: values['latency_p50'] ?? 0 }
@@ -107,7 +108,7 @@ function measured(cost: Costs, cell: FixtureCell, noise: (spread: number) => num
   }
 }
 
-type Keys = Pick<Row<'facts'>, 'run' | 'block' | 'position' | 'mode' | 'shot'>
+export type Keys = Pick<Row<'facts'>, 'run' | 'block' | 'position' | 'mode' | 'shot'>
 
 function fillSamples(
   tables: Tables,
@@ -131,58 +132,9 @@ function fillSamples(
     )
   for (const [component, mebibytes] of Object.entries(cost.memoryMiB))
     sample(component, 'proxy', 'memory_bytes', 'bytes', mebibytes * 2 ** 20 * noise(0.002), 'proc')
-  sample('host', 'host', 'steal_share', 'ratio', 0.002, 'proc-stat')
-  sample('host', 'host', 'foreign_share', 'ratio', 0.011 * noise(0.2), 'proc-stat')
-}
-
-const claims: Readonly<Record<FixtureMode, readonly (readonly [string, string])[]>> = {
-  baseline: [
-    ['no rule of a mesh is in either pod', 'client pod: 0 rules, server pod: 0 rules'],
-    ['the server accepted the driver’s own connections', 'driver 16 = server 16'],
-    ['nothing on the wire is HBONE', 'HBONE packets 0'],
-  ],
-  sidecar: [
-    [
-      'rule 9 of the client pod captured every connection of the driver',
-      'driver 16 = ISTIO_OUTPUT rule 9 16 = redirect to 15001 16',
-    ],
-    ['rule 4 of the client pod let out every connection of its sidecar', 'ISTIO_OUTPUT rule 4 16 = opened 16'],
-    [
-      'rule 1 of the server pod passed every connection to the application',
-      'ISTIO_OUTPUT rule 1 16 = accepted by the server 16',
-    ],
-    ['no application byte is readable on the wire', 'plaintext packets 0'],
-    [
-      'the client sidecar reaches spiffe://cluster.local/ns/bench/sa/server by TLSv1.3',
-      'ssl.versions.TLSv1.3 16, ssl.connection_error 0',
-    ],
-  ],
-  ambient: [
-    ['every connection of the driver was captured in the pod', 'driver 16 = redirect to 15001 16 = node proxy 16'],
-    ['no socket of the node proxy is outside the pods', 'sockets in the node’s namespace: 0'],
-    ['the client pod’s source address was kept', 'peers 10.10.1.10'],
-    ['no application byte is readable on the wire', 'plaintext packets 0'],
-  ],
-  waypoint: [
-    ['every tunnel of the client ended at the waypoint', 'sent 16 = received 16'],
-    ['the waypoint saw every request', 'driver 14850 = waypoint 14850'],
-    ['no application byte is readable on the wire', 'plaintext packets 0'],
-  ],
-}
-
-function fillFacts(tables: Tables, keys: Keys, mode: FixtureMode, cell: FixtureCell): void {
-  const voided = keys.block === 4 && mode === 'sidecar' && cell.test === 'crr' && tables.checks.length > 0
-  for (const [index, [claim, evidence]] of claims[mode].entries())
-    for (const when of ['before', 'after']) {
-      const broken = voided && index === 0 && when === 'after'
-      tables.facts.push({
-        ...keys,
-        when,
-        claim,
-        holds: !broken,
-        evidence: broken ? 'driver 6014 ≠ ISTIO_OUTPUT rule 9 6011' : evidence,
-      })
-    }
+  sample('host', 'host', 'total_seconds', 's', 2 * windowSeconds, 'proc-stat')
+  sample('host', 'host', 'steal_seconds', 's', 0.004 * windowSeconds, 'proc-stat')
+  sample('host', 'host', 'foreign_seconds', 's', 0.022 * windowSeconds * noise(0.2), 'proc-stat')
 }
 
 function fillChecks(tables: Tables, keys: Keys, lost: boolean, cell: FixtureCell): void {

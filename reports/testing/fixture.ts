@@ -2,7 +2,6 @@
  * A whole run that never happened: four modes, five blocks and the search, with the size and spread of figures that a
  * two-core machine gives. The same seed gives the same record; options turn its weak spots on.
  */
-import type { Row } from '../../results/columns.ts'
 import { schemaVersion } from '../../results/columns.ts'
 import type { Manifest } from '../../results/manifest.ts'
 import type { RunRecord } from '../../results/run-record.ts'
@@ -106,5 +105,3 @@ function manifest(blocks: number, seed: number, rename: (mode: string) => string
     outcome: 'done',
   }
 }
-
-export type ShotRow = Row<'shots'>
