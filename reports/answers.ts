@@ -49,7 +49,7 @@ function answerOf(run: Analysis, mode: ModeView): Answer {
         : [say(` compared with ${reference.name}`)]),
       say(`,${at}.`),
     ],
-    basis: basisOf(latency),
+    basis: cpu && cpu.n !== latency.n ? `p50: ${basisOf(latency)}; CPU: ${basisOf(cpu)}` : basisOf(latency),
   }
 }
 
