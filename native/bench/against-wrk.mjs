@@ -73,7 +73,9 @@ function run(port, load) {
   const target = ['--target', '127.0.0.1', '--http-port', String(port), '--payload', String(payload)]
   const { stdout, cpuSeconds } = onDriverCore([bin('dpb-load'), ...target, ...load])
   const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}')
-  if (Object.keys(result.errors).length > 0) refuse(`dpb-load saw errors: ${JSON.stringify(result.errors)}`)
+  // A loud machine leaves requests of the open loop unsent; that is shown, not refused.
+  if (Object.keys(result.errors).some((kind) => kind !== 'unsent'))
+    refuse(`dpb-load saw errors: ${JSON.stringify(result.errors)}`)
   return { ...result, processCpu: cpuSeconds }
 }
 
@@ -112,8 +114,15 @@ async function lateness(port) {
   const p99 = results.map((result) => {
     return hdr.decodeFromCompressedBase64(result.latenessHdr).getValueAtPercentile(99) / 1000
   })
+  const unsent = results.reduce((sum, result) => sum + (result.errors.unsent ?? 0), 0)
   const busy = results.map((result) => (result.cpuSeconds - result.spinSeconds) / result.wallSeconds)
-  return { ratePerSecond: latenessRate, p99Us: median(p99), bestP99Us: Math.min(...p99), busyShare: median(busy) }
+  return {
+    ratePerSecond: latenessRate,
+    p99Us: median(p99),
+    bestP99Us: Math.min(...p99),
+    busyShare: median(busy),
+    unsent,
+  }
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'against-wrk-'))
@@ -144,10 +153,10 @@ try {
     const print = (row) => process.stdout.write(`${row.map((cell) => String(cell).padStart(12)).join('')}\n`)
     for (const row of [head, ...rows]) print(row)
     if (late) {
-      const { p99Us, bestP99Us, busyShare } = late
+      const { p99Us, bestP99Us, busyShare, unsent } = late
       process.stdout.write(
         `lateness p99 at ${latenessRate}/s: ${p99Us.toFixed(1)} µs (best round ${bestP99Us.toFixed(1)}), ` +
-          `driver busy ${(busyShare * 100).toFixed(0)} % without the spin\n`,
+          `driver busy ${(busyShare * 100).toFixed(0)} % without the spin, ${unsent} unsent\n`,
       )
     }
   }

@@ -57,6 +57,10 @@ pub fn run(fleet: &mut Fleet, tally: &mut Tally, watch: &mut Stopwatch<'_>, plan
     }
     let interrupted = watch.interrupted();
     let now = clock::now();
+    if !interrupted {
+        // What was planned just before the end, while this thread was looking elsewhere.
+        open.send_due(now);
+    }
     open.finish(if interrupted { now } else { watch.window.end });
     watch.cut(now);
     if interrupted { Ok(()) } else { open.drain(watch) }

@@ -65,12 +65,12 @@ pub struct Outcome {
     pub interrupted: bool,
     /// For tests in this process; the encoded histograms say the same.
     #[serde(skip)]
-    pub tally: TallyOfOutcome,
+    pub histograms: Histograms,
 }
 
 /// The histograms as they are, for tests in this process.
 #[derive(Debug, Clone, Default)]
-pub struct TallyOfOutcome {
+pub struct Histograms {
     /// Answer minus planned send.
     pub latency: crate::histogram::Histogram,
     /// Answer minus actual send.
@@ -103,7 +103,7 @@ impl Outcome {
             slices_p50_ns: tally.slices.p50_ns,
             traffic,
             interrupted: watch.interrupted(),
-            tally: TallyOfOutcome { latency: tally.latency, service: tally.service, lateness: tally.lateness },
+            histograms: Histograms { latency: tally.latency, service: tally.service, lateness: tally.lateness },
         }
     }
 
