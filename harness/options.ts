@@ -82,12 +82,12 @@ function scan(command: Command, argv: readonly string[]): Written {
       const names = [...byFlag.keys()].map((name) => `--${name}`)
       throw new BenchError('usage', `unknown option ${token.rawName}`, didYouMean(`--${token.name}`, names))
     }
-    written.values[known.key] = valueOf(known.spec, token, written.values[known.key])
+    written.values[known.key] = parsedValue(known.spec, token, written.values[known.key])
   }
   return written
 }
 
-function valueOf(
+function parsedValue(
   spec: OptionSpec,
   token: { rawName: string; value?: string | undefined },
   before: string[] | boolean | undefined,

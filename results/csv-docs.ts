@@ -7,7 +7,9 @@ const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.
 export function csvPage(): string {
   const sections = Object.values(tables).map(({ file, about, columns }) => {
     const rows = columns.map((column) => row([`\`${column.name}\``, column.type, column.about]))
-    return [`## ${file}`, '', about, '', row(['column', 'type', 'about']), row(['---', '---', '---']), ...rows].join('\n')
+    return [`## ${file}`, '', about, '', row(['column', 'type', 'about']), row(['---', '---', '---']), ...rows].join(
+      '\n',
+    )
   })
   const rows = Object.entries(metrics).map(([name, { unit, better, about }]) =>
     row([`\`${name}\``, unit, better, about]),

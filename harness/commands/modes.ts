@@ -17,7 +17,9 @@ export default defineCommand({
     if (options.json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
     else
       for (const { name, about, available } of rows) {
-        const answer = available.ok ? '' : `\n${' '.repeat(12)}cannot run here: ${available.because}; ${available.remedy}`
+        const answer = available.ok
+          ? ''
+          : `\n${' '.repeat(12)}cannot run here: ${available.because}; ${available.remedy}`
         process.stdout.write(`${name.padEnd(12)}${about}${answer}\n`)
       }
     return 'ok'

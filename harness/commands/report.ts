@@ -1,7 +1,8 @@
 /** `npm run report -- RUN`: builds a run's page again, from its files alone. */
+
+import { z } from 'zod'
 import { defineCommand } from '../command.ts'
 import { one } from '../options.ts'
-import { z } from 'zod'
 
 export default defineCommand({
   name: 'report',

@@ -1,0 +1,193 @@
+/** `bench` from options to report. */
+import { randomBytes } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { modes } from '../clusters/datapaths/index.ts'
+import { providers } from '../clusters/providers/index.ts'
+import { allowedCpus } from '../clusters/providers/local/cpus.ts'
+import { schemaVersion } from '../results/columns.ts'
+import { findRun } from '../results/find.ts'
+import type { Manifest } from '../results/manifest.ts'
+import { readManifest, readRecord } from '../results/read.ts'
+import { refuseContradictions, resumeFolder } from '../results/resume.ts'
+import { RunWriter } from '../results/write.ts'
+import { drivers } from '../workloads/drivers/index.ts'
+import { checks } from './checks/index.ts'
+import { collectors } from './collectors/index.ts'
+import type { CommandInput } from './command.ts'
+import type { Availability, Mode, Provider } from './contracts.ts'
+import { dryRun } from './dry-run.ts'
+import { BenchError, type ExitName } from './errors.ts'
+import { commit, hostFacts, pinning, version } from './facts.ts'
+import { driverFloorNs } from './floor.ts'
+import { onInterrupt } from './interrupt.ts'
+import { takeLock } from './lock.ts'
+import type { benchOptions } from './options.ts'
+import { jsonProgress, type Progress, textProgress } from './progress.ts'
+import { type Capacities, type RunRequest, type RunResult, run, type World } from './run.ts'
+import { Scope } from './scope.ts'
+import { readPressure, spin, spinRatio } from './weather.ts'
+
+export type BenchInput = CommandInput<typeof benchOptions>
+type Options = BenchInput['options']
+
+/** 20260214-093015-4f2a: sorts by time, two in one second differ. */
+function newRunId(now = new Date()): string {
+  const stamp = now.toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15)
+  return `${stamp}-${randomBytes(2).toString('hex')}`
+}
+
+function requestOf(options: Options): RunRequest {
+  if (options.rate && options.load)
+    throw new BenchError('usage', '--rate and --load exclude each other', 'give one of them')
+  return {
+    modes: options.mode,
+    profile: options.profile,
+    tests: options.test,
+    protocol: options.protocol,
+    rates: options.rate,
+    loads: options.load,
+    connections: options.connections,
+    payloads: options.payload,
+    durationSeconds: options.duration,
+    blocks: options.blocks,
+    seed: options.seed,
+    placement: options.placement,
+    keep: options.keep,
+  }
+}
+
+function orThrow(what: string, answer: Availability): void {
+  if (!answer.ok) throw new BenchError('missing', `${what} cannot run here: ${answer.because}`, answer.remedy)
+}
+
+interface Begun {
+  readonly folder: string
+  readonly manifest: Manifest
+  readonly options: Options
+  readonly complete: ReadonlySet<string>
+  readonly capacities: Capacities
+}
+
+async function beginNew(input: BenchInput): Promise<Begun> {
+  const { options } = input
+  const id = newRunId()
+  const manifest: Manifest = {
+    schemaVersion,
+    run: id,
+    version: version(),
+    commit: await commit(),
+    startedAt: new Date().toISOString(),
+    finishedAt: null,
+    options,
+    command: `npm run ${input.line}`,
+    seed: options.seed,
+    host: hostFacts(),
+    pinning: pinning(allowedCpus()),
+    driverFloorNs: null,
+    rates: null,
+    plan: [],
+    modes: {},
+    warnings: [],
+    outcome: 'running',
+  }
+  return { folder: resolve(options.out, 'results', id), manifest, options, complete: new Set(), capacities: new Map() }
+}
+
+/** A resumed run has its own options; only where to print comes from the command line. */
+async function beginAgain(input: BenchInput, run: string): Promise<Begun> {
+  const folder = findRun(input.options.out, run)
+  refuseContradictions(readManifest(folder), input.given, input.options)
+  const { manifest, complete } = await resumeFolder(folder)
+  const { shots } = await readRecord(folder)
+  const capacities: Capacities = new Map(
+    shots
+      .filter((row) => row.block === 0 && row.metric === 'throughput')
+      .map((row) => [row.shot, { mode: row.mode, perSecond: row.value ?? 0 }]),
+  )
+  const { out, json, yes, keep } = input.options
+  return { folder, manifest, options: { ...(manifest.options as Options), out, json, yes, keep }, complete, capacities }
+}
+
+async function choose(options: Options): Promise<Pick<World, 'provider' | 'modes' | 'driver'>> {
+  const provider = providers.find(({ name }) => name === options.provider) as Provider | undefined
+  const driver = drivers.find(({ name }) => name === options.driver)
+  const chosen = options.mode.flatMap((name) => modes.filter((mode: Mode) => mode.name === name))
+  if (!provider || !driver || chosen.length !== options.mode.length)
+    throw new BenchError('usage', 'a provider, driver or mode of this run is not known here', 'npm run modes')
+  orThrow(`provider ${provider.name}`, await provider.available())
+  orThrow(`driver ${driver.name}`, await driver.available())
+  for (const mode of chosen) {
+    if (!mode.runsOn.includes(provider.name))
+      throw new BenchError(
+        'usage',
+        `${mode.name} does not run on ${provider.name}`,
+        `it runs on ${mode.runsOn.join(', ')}`,
+      )
+    orThrow(`mode ${mode.name}`, await mode.available(provider.name))
+  }
+  return { provider, driver, modes: chosen }
+}
+
+async function measureAll(begun: Begun, progress: Progress): Promise<RunResult> {
+  await using scope = new Scope('bench')
+  const { options, manifest, folder } = begun
+  const chosen = await choose(options)
+  takeLock(manifest.run, scope)
+  const signal = onInterrupt(scope, (message) => progress.step(message))
+  const removed = await chosen.provider.clean(progress)
+  const leftovers = removed.length > 0 ? [{ code: 'leftovers-removed', what: removed } as const] : []
+  for (const warning of leftovers) progress.warn(warning)
+  const writer = await RunWriter.open(folder, manifest.run)
+  scope.defer('results', () => writer.close())
+  const cpus = allowedCpus()
+  const first = await spin(cpus)
+  const world: World = {
+    ...chosen,
+    collectors,
+    checks,
+    writer,
+    progress,
+    signal,
+    workDir: join(folder, 'logs'),
+    sky: async () => ({ cpuPressurePercent: readPressure(), spinRatio: spinRatio(first, await spin(cpus)) }),
+    floor: (bed) => driverFloorNs(bed, chosen.driver, signal),
+  }
+  const withWarnings = { ...manifest, warnings: [...manifest.warnings, ...leftovers] }
+  return await run(world, requestOf(options), withWarnings, begun) // awaited here, before the scope ends
+}
+
+/** Writes the report; a failure is a warning, for the results are there. */
+async function report(begun: Begun, progress: Progress): Promise<string | null> {
+  try {
+    const { writeReport } = await import('../reports/write.ts')
+    return await writeReport(await readRecord(begun.folder), resolve(begun.options.out, 'reports'))
+  } catch (cause) {
+    progress.warn({ code: 'report-failed', detail: cause instanceof Error ? cause.message : String(cause) })
+    return null
+  }
+}
+
+const exits = {
+  done: 'ok',
+  undecided: 'undecided',
+  interrupted: 'interrupted',
+  failed: 'failed',
+  running: 'failed',
+} as const
+
+export async function bench(input: BenchInput): Promise<ExitName> {
+  const { resume, dryRun: only, json } = input.options
+  if (only && !resume) return dryRun(requestOf(input.options), json)
+  requestOf(input.options)
+  const progress = json ? jsonProgress() : textProgress()
+  const begun = resume ? await beginAgain(input, resume) : await beginNew(input)
+  const { manifest, counts } = await measureAll(begun, progress)
+  const page = await report(begun, progress)
+  progress.summary({ run: manifest.run, outcome: manifest.outcome, ...counts, results: begun.folder, report: page })
+  if (!json) {
+    const { valid, void: voided, missing } = counts
+    process.stdout.write(`${manifest.outcome}: ${valid} shots valid, ${voided} void, ${missing} missing\n`)
+    process.stdout.write(`results ${begun.folder}\n${page ? `report  ${page}\n` : ''}`)
+  }
+  return exits[manifest.outcome]
+}

@@ -1,0 +1,79 @@
+/** The metrics of a shot, from what the driver brought back and the collectors read. Pure. */
+import { decodeFromCompressedBase64 } from 'hdr-histogram-js'
+import { type MetricName, metrics } from '../results/columns.ts'
+import { limits } from './checks/limits.ts'
+import type { Cell, Firing, Measurement, Sample } from './contracts.ts'
+
+const percentiles = [
+  ['p50', 50],
+  ['p90', 90],
+  ['p99', 99],
+  ['p999', 99.9],
+] as const
+
+/** Percentiles of a histogram that have enough samples beyond them; the median always stands. */
+function tail(kind: 'latency' | 'service', encoded: string | null): [MetricName, number][] {
+  if (encoded === null) return []
+  const histogram = decodeFromCompressedBase64(encoded)
+  const total = histogram.totalCount
+  if (total === 0) return []
+  return percentiles
+    .filter(([, percent]) => percent === 50 || total * (1 - percent / 100) >= limits.samplesBeyond - 1e-6)
+    .map(([name, percent]) => [`${kind}_${name}`, histogram.getValueAtPercentile(percent)])
+}
+
+function lateness(encoded: string | null): [MetricName, number][] {
+  if (encoded === null) return []
+  const histogram = decodeFromCompressedBase64(encoded)
+  return histogram.totalCount === 0 ? [] : [['lateness_p99', histogram.getValueAtPercentile(99)]]
+}
+
+const sum = (samples: readonly Sample[], wanted: (sample: Sample) => boolean): number =>
+  samples.filter(wanted).reduce((total, sample) => total + sample.value, 0)
+
+/** CPU of the datapath: components and kernel, without the driver and the probes that watch the wire. */
+const isDatapathCpu = (sample: Sample): boolean =>
+  sample.metric === 'cpu_seconds' && sample.role !== 'client' && sample.role !== 'probe'
+
+function rates(cell: Cell, firing: Firing): [MetricName, number][] {
+  if (firing.wallSeconds <= 0) return []
+  if (cell.test === 'stream')
+    return [[cell.direction === 'up' ? 'stream_up' : 'stream_down', (firing.streamBytes * 8) / firing.wallSeconds]]
+  if (cell.test === 'crr') return [['connections_per_second', firing.connectionsDone / firing.wallSeconds]]
+  return [['throughput', firing.done / firing.wallSeconds]]
+}
+
+function costs(cell: Cell, firing: Firing, samples: readonly Sample[]): [MetricName, number][] {
+  const cpu = sum(samples, isDatapathCpu)
+  const segments = sum(samples, (sample) => sample.metric === 'tcp_segments_in' || sample.metric === 'tcp_segments_out')
+  const work = cell.test === 'stream' ? firing.streamBytes : firing.done
+  if (work <= 0 || samples.length === 0) return []
+  return cell.test === 'stream'
+    ? [
+        ['cpu_per_byte', cpu / work],
+        ['tcp_segments', segments / (work / 2 ** 20)],
+      ]
+    : [
+        ['cpu_per_request', cpu / work],
+        ['tcp_segments', segments / work],
+      ]
+}
+
+/** All metrics that can be given for this shot. */
+export function measure(cell: Cell, firing: Firing, samples: readonly Sample[]): Measurement[] {
+  const failed = Object.values(firing.errors).reduce((total, count) => total + count, 0)
+  const proxies = samples.filter((sample) => sample.metric === 'memory_bytes' && sample.role === 'proxy')
+  const rows: [MetricName, number][] = [
+    ...tail('latency', firing.latencyHdr),
+    ...tail('service', firing.serviceHdr),
+    ...lateness(firing.latenessHdr),
+    ...rates(cell, firing),
+    ...costs(cell, firing, samples),
+    ['memory', sum(proxies, () => true)],
+    ['error_rate', failed / Math.max(firing.planned, firing.done + failed, 1)],
+    ['requests', firing.done],
+  ]
+  return rows
+    .filter(([, value]) => Number.isFinite(value))
+    .map(([metric, value]) => ({ metric, unit: metrics[metric].unit, value }))
+}
