@@ -65,7 +65,9 @@ async function setUp(command, args) {
  * @param {readonly string[]} argv
  */
 function become(argv) {
-  const child = spawn(process.execPath, argv, { cwd: root, stdio: 'inherit' })
+  // iptables and others lie in folders that a plain user's PATH may lack
+  const PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`
+  const child = spawn(process.execPath, argv, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH } })
   /** @type {NodeJS.Signals[]} */
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals)
