@@ -16,7 +16,7 @@ pub enum Raw {
     },
     /// Sends back everything.
     Echo,
-    /// Sends back so many bytes more, then closes.
+    /// Sends back so many bytes more; the client closes then.
     Once(usize),
     /// Counts.
     Upload {
@@ -57,8 +57,7 @@ impl Raw {
                 let part = input.len().min(*left);
                 out.extend_from_slice(&input[..part]);
                 *left -= part;
-                let clean = if part == input.len() { Ending::Clean } else { Ending::Drain };
-                Fed { requests: 0, ending: if *left == 0 { clean } else { Ending::None } }
+                Fed { requests: 0, ending: if part == input.len() { Ending::None } else { Ending::Drain } }
             }
             Self::Upload { received } => {
                 let before = *received;
@@ -109,7 +108,7 @@ mod tests {
     fn one_request_ends_the_connection() {
         let (mut raw, mut out) = (Raw::default(), Vec::new());
         assert_eq!(raw.feed(b"dpb1o\0\0\x04dp", &mut out), Fed { requests: 1, ending: Ending::None });
-        assert_eq!(raw.feed(b"b!", &mut out).ending, Ending::Clean);
+        assert_eq!(raw.feed(b"b!", &mut out).ending, Ending::None);
         assert_eq!(out, b"dpb!");
     }
 

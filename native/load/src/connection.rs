@@ -25,6 +25,12 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Over raw TCP the client ends a connection of one request, as netperf's `TCP_CRR` does; over HTTP the server does.
+    /// (Envoy 1.40's internal listeners, on a waypoint's way, lose the end of an answer when the server closes first.)
+    const fn closes_first(&self) -> bool {
+        self.fresh && matches!(self.protocol, Protocol::Tcp)
+    }
+
     /// The shape that options ask for.
     #[must_use]
     pub fn new(options: &Options) -> Self {
@@ -225,7 +231,7 @@ impl Connection {
         let at = clock::now();
         // The edge that told of the end is used up, so the end is looked for now.
         let ended = hung_up && !matches!(self.read(scratch, traffic), Ok(None));
-        if ended || self.written < shape.request.len() {
+        if ended || shape.closes_first() || self.written < shape.request.len() {
             self.close();
         } else {
             self.stage = if shape.fresh { Stage::Ending } else { Stage::Idle };
