@@ -187,6 +187,8 @@ export async function bench(input: BenchInput): Promise<ExitName> {
   if (!json) {
     const { valid, void: voided, missing } = counts
     process.stdout.write(`${manifest.outcome}: ${valid} shots valid, ${voided} void, ${missing} missing\n`)
+    const { modeLines } = await import('./mode-summary.ts')
+    for (const line of modeLines(await readRecord(begun.folder))) process.stdout.write(`${line}\n`)
     process.stdout.write(`results ${begun.folder}\n${page ? `report  ${page}\n` : ''}`)
   }
   return exits[manifest.outcome]
