@@ -8,6 +8,7 @@ export type NativeTool = 'load' | 'echo' | 'wiretap'
 /** Path of a native tool; throws BenchError `missing` when it has not been built. */
 export function nativeTool(tool: NativeTool): string {
   const path = fileURLToPath(new URL(`../native/target/release/dpb-${tool}`, import.meta.url))
-  if (!existsSync(path)) throw new BenchError('missing', `native tool dpb-${tool} is not built`, 'start through npm run bench')
+  if (!existsSync(path))
+    throw new BenchError('missing', `native tool dpb-${tool} is not built`, 'start through npm run bench')
   return path
 }

@@ -134,7 +134,10 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
     ...callsOnlyByTls('client sidecar', 'client-sidecar', after, spiffeId('server')),
     ...admitsOnlyByTls('server sidecar', 'server-sidecar', after, spiffeId('client')),
     none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
-    some('the traffic crossed the wire', { 'TCP packets': change('wire.tcp') }),
+    some('the traffic crossed the wire', {
+      'TCP packets': change('wire.tcp'),
+      'not HBONE': change('wire.other'),
+    }),
     none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
   ]
   if (traffic.protocol === 'http' && traffic.test !== 'stream')

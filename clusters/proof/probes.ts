@@ -49,12 +49,11 @@ export const echoProbe =
     }
   }
 
-/** `wire.tcp|plaintext|hbone`: packets between the pods, both directions. */
+/** `wire.tcp|plaintext|hbone|other`: packets between the pods, both directions. */
 export const wireProbe =
   (bed: LocalBed): Probe =>
   async () => {
-    const { tcp, plaintext, hbone } = await bed.wire()
-    return { counters: prefixed('wire', { tcp, plaintext, hbone }) }
+    return { counters: prefixed('wire', { ...(await bed.wire()) }) }
   }
 
 /** Number after a word in a two-line table of /proc/PID/net/snmp. */

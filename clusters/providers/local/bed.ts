@@ -89,7 +89,7 @@ class Bed implements LocalBed {
   async wire(): Promise<WireCounts> {
     const counts = await Promise.all(this.#taps.map((tap) => tap.counts()))
     const sum = (key: keyof WireCounts): number => counts.reduce((total, count) => total + count[key], 0)
-    return { tcp: sum('tcp'), plaintext: sum('plaintext'), hbone: sum('hbone') }
+    return { tcp: sum('tcp'), plaintext: sum('plaintext'), hbone: sum('hbone'), other: sum('other') }
   }
 
   async lay(): Promise<void> {

@@ -8,6 +8,8 @@ export interface WireCounts {
   readonly tcp: number
   readonly plaintext: number
   readonly hbone: number
+  /** Neither from nor to port 15008. */
+  readonly other: number
 }
 
 export interface Wiretap {

@@ -3,7 +3,7 @@
 use crate::assembler::{
     Instruction,
     Step::{self, AddX, And, Byte, ByteAtX, Half, HalfAtX, HeaderLengthToX, IfAny, IfEqual, ShiftRight, ToX, WordAtX},
-    To::{Accept, Next, Reject},
+    To::{self, Accept, Next, Reject},
     assemble,
 };
 
@@ -44,9 +44,19 @@ pub fn plaintext() -> Vec<Instruction> {
 /// TCP packets from or to the HBONE port.
 #[must_use]
 pub fn hbone() -> Vec<Instruction> {
+    by_port(Accept, Reject)
+}
+
+/// TCP packets neither from nor to the HBONE port: counted on its own, since two counters are never read at one moment.
+#[must_use]
+pub fn other() -> Vec<Instruction> {
+    by_port(Reject, Accept)
+}
+
+fn by_port(of_hbone: To, of_others: To) -> Vec<Instruction> {
     let mut steps = IS_TCP.to_vec();
-    steps.extend([HeaderLengthToX(0), HalfAtX(0), IfEqual(HBONE_PORT, Accept, Next)]);
-    steps.extend([HalfAtX(2), IfEqual(HBONE_PORT, Accept, Reject)]);
+    steps.extend([HeaderLengthToX(0), HalfAtX(0), IfEqual(HBONE_PORT, of_hbone, Next)]);
+    steps.extend([HalfAtX(2), IfEqual(HBONE_PORT, of_hbone, of_others)]);
     assemble(&steps)
 }
 
@@ -152,5 +162,13 @@ mod tests {
         assert_eq!(judge(&packet(6, 8, 0, [15_008, 40_000], b"\x17\x03\x03")), [true, false, true]);
         assert_eq!(judge(&packet(6, 0, 0, [40_000, 15_008], b"")), [true, false, true]);
         assert_eq!(judge(&packet(6, 0, 0, [15_006, 15_009], b"")), [true, false, false]);
+    }
+
+    #[test]
+    fn every_tcp_packet_is_either_hbone_or_other() {
+        for (protocol, ports) in [(6, [15_008, 1]), (6, [1, 15_008]), (6, PORTS), (17, PORTS), (17, [15_008, 1])] {
+            let bytes = packet(protocol, 4, 12, ports, b"dpb!");
+            assert_eq!(run(&other(), &bytes), run(&tcp(), &bytes) && !run(&hbone(), &bytes));
+        }
     }
 }

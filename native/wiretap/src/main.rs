@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use wiretap::filters;
 use wiretap::tap::Tap;
 
-/// Counts packets arriving on an interface: TCP, application plaintext, HBONE.
+/// Counts packets arriving on an interface: TCP, application plaintext, HBONE, other than HBONE.
 ///
 /// Prints {"event":"ready"}, then answers each line "read" on stdin with the counts so far.
 #[derive(Debug, Parser)]
@@ -35,11 +35,13 @@ fn run() -> anyhow::Result<()> {
     let mut tcp = Tap::open(&interface, &filters::tcp())?;
     let mut plaintext = Tap::open(&interface, &filters::plaintext())?;
     let mut hbone = Tap::open(&interface, &filters::hbone())?;
+    let mut other = Tap::open(&interface, &filters::other())?;
     print_line(&serde_json::json!({ "event": "ready", "version": env!("CARGO_PKG_VERSION") }))?;
     for line in std::io::stdin().lock().lines() {
         if line.context("reading stdin")?.trim() == "read" {
             print_line(&serde_json::json!({
-                "event": "counts", "tcp": tcp.count()?, "plaintext": plaintext.count()?, "hbone": hbone.count()?,
+                "event": "counts", "tcp": tcp.count()?, "plaintext": plaintext.count()?,
+                "hbone": hbone.count()?, "other": other.count()?,
             }))?;
         }
     }
