@@ -20,12 +20,13 @@ import { BenchError, type ExitName } from './errors.ts'
 import { commit, hostFacts, pinning, version } from './facts.ts'
 import { driverFloorNs } from './floor.ts'
 import { onInterrupt } from './interrupt.ts'
+import { type Capacities, type Done, nothingDone } from './ledger.ts'
 import { takeLock } from './lock.ts'
 import type { benchOptions } from './options.ts'
 import { jsonProgress, type Progress, textProgress } from './progress.ts'
-import { type Capacities, type RunRequest, type RunResult, run, type World } from './run.ts'
+import { type RunRequest, type RunResult, run, type World } from './run.ts'
 import { Scope } from './scope.ts'
-import { readPressure, spin, spinRatio } from './weather.ts'
+import { readPressure, SpinMeter } from './weather.ts'
 
 export type BenchInput = CommandInput<typeof benchOptions>
 type Options = BenchInput['options']
@@ -64,8 +65,6 @@ interface Begun {
   readonly folder: string
   readonly manifest: Manifest
   readonly options: Options
-  readonly complete: ReadonlySet<string>
-  readonly capacities: Capacities
 }
 
 async function beginNew(input: BenchInput): Promise<Begun> {
@@ -90,22 +89,29 @@ async function beginNew(input: BenchInput): Promise<Begun> {
     warnings: [],
     outcome: 'running',
   }
-  return { folder: resolve(options.out, 'results', id), manifest, options, complete: new Set(), capacities: new Map() }
+  return { folder: resolve(options.out, 'results', id), manifest, options }
 }
 
-/** A resumed run has its own options; only where to print comes from the command line. */
-async function beginAgain(input: BenchInput, run: string): Promise<Begun> {
-  const folder = findRun(input.options.out, run)
-  refuseContradictions(readManifest(folder), input.given, input.options)
-  const { manifest, complete } = await resumeFolder(folder)
+/** What a resumed run has, from its cleaned files. Void shots are done too: firing them again until they pass would cheat. */
+async function doneBefore(folder: string, complete: ReadonlySet<string>): Promise<Done> {
   const { shots } = await readRecord(folder)
   const capacities: Capacities = new Map(
     shots
       .filter((row) => row.block === 0 && row.metric === 'throughput')
       .map((row) => [row.shot, { mode: row.mode, perSecond: row.value ?? 0 }]),
   )
+  const ends = shots.filter((row) => row.metric === 'record_rows')
+  const valid = ends.filter((row) => row.verdict === 'valid').length
+  return { complete, capacities, counts: { valid, void: ends.length - valid, missing: 0 } }
+}
+
+/** A resumed run has its own options; only where to print comes from the command line. */
+function beginAgain(input: BenchInput, run: string): Begun {
+  const folder = findRun(input.options.out, run)
+  const manifest = readManifest(folder)
+  refuseContradictions(manifest, input.given, input.options)
   const { out, json, yes, keep } = input.options
-  return { folder, manifest, options: { ...(manifest.options as Options), out, json, yes, keep }, complete, capacities }
+  return { folder, manifest, options: { ...(manifest.options as Options), out, json, yes, keep } }
 }
 
 async function choose(options: Options): Promise<Pick<World, 'provider' | 'modes' | 'driver'>> {
@@ -128,19 +134,20 @@ async function choose(options: Options): Promise<Pick<World, 'provider' | 'modes
   return { provider, driver, modes: chosen }
 }
 
-async function measureAll(begun: Begun, progress: Progress): Promise<RunResult> {
+async function measureAll(begun: Begun, resumed: boolean, progress: Progress): Promise<RunResult> {
   await using scope = new Scope('bench')
   const { options, manifest, folder } = begun
   const chosen = await choose(options)
   takeLock(manifest.run, scope)
+  // under the lock: nobody writes this folder while it is cleaned
+  const done = resumed ? await doneBefore(folder, (await resumeFolder(folder)).complete) : nothingDone
   const signal = onInterrupt(scope, (message) => progress.step(message))
   const removed = await chosen.provider.clean(progress)
   const leftovers = removed.length > 0 ? [{ code: 'leftovers-removed', what: removed } as const] : []
   for (const warning of leftovers) progress.warn(warning)
   const writer = await RunWriter.open(folder, manifest.run)
   scope.defer('results', () => writer.close())
-  const cpus = allowedCpus()
-  const first = await spin(cpus)
+  const meter = new SpinMeter(allowedCpus())
   const world: World = {
     ...chosen,
     collectors,
@@ -149,11 +156,19 @@ async function measureAll(begun: Begun, progress: Progress): Promise<RunResult> 
     progress,
     signal,
     workDir: join(folder, 'logs'),
-    sky: async () => ({ cpuPressurePercent: readPressure(), spinRatio: spinRatio(first, await spin(cpus)) }),
+    pressure: readPressure,
+    spin: () => meter.ratio(),
     floor: (bed) => driverFloorNs(bed, chosen.driver, signal),
+    hold: (path) => untilInterrupted(signal, path.mode, progress),
   }
   const withWarnings = { ...manifest, warnings: [...manifest.warnings, ...leftovers] }
-  return await run(world, requestOf(options), withWarnings, begun) // awaited here, before the scope ends
+  return await run(world, requestOf(options), withWarnings, done) // awaited here, before the scope ends
+}
+
+/** `--keep`: the last mode stays up for inspection, owned by this process, so that nothing outlives it. */
+function untilInterrupted(signal: AbortSignal, mode: string, progress: Progress): Promise<void> {
+  progress.step(`${mode} is still up: ip netns list; ip netns exec NAME …; Ctrl-C takes it down and writes the report`)
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** Writes the report; a failure is a warning, for the results are there. */
@@ -180,8 +195,8 @@ export async function bench(input: BenchInput): Promise<ExitName> {
   if (only && !resume) return dryRun(requestOf(input.options), json)
   requestOf(input.options)
   const progress = json ? jsonProgress() : textProgress()
-  const begun = resume ? await beginAgain(input, resume) : await beginNew(input)
-  const { manifest, counts } = await measureAll(begun, progress)
+  const begun = resume ? beginAgain(input, resume) : await beginNew(input)
+  const { manifest, counts } = await measureAll(begun, resume !== undefined, progress)
   const page = await report(begun, progress)
   progress.summary({ run: manifest.run, outcome: manifest.outcome, ...counts, results: begun.folder, report: page })
   if (!json) {

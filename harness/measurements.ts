@@ -1,31 +1,43 @@
 /** The metrics of a shot, from what the driver brought back and the collectors read. Pure. */
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js'
 import { type MetricName, metrics } from '../results/columns.ts'
+import { latenessLimitNs, type Percentile } from './checks/late-sends.ts'
 import { limits } from './checks/limits.ts'
 import type { Cell, Firing, Measurement, Sample } from './contracts.ts'
 
-const percentiles = [
+const percentiles: readonly (readonly [Percentile, number])[] = [
   ['p50', 50],
   ['p90', 90],
   ['p99', 99],
   ['p999', 99.9],
-] as const
+]
+
+type Tail = readonly (readonly [Percentile, number])[]
 
 /** Percentiles of a histogram that have enough samples beyond them; the median always stands. */
-function tail(kind: 'latency' | 'service', encoded: string | null): [MetricName, number][] {
+function tail(encoded: string | null): Tail {
   if (encoded === null) return []
   const histogram = decodeFromCompressedBase64(encoded)
   const total = histogram.totalCount
   if (total === 0) return []
   return percentiles
     .filter(([, percent]) => percent === 50 || total * (1 - percent / 100) >= limits.samplesBeyond - 1e-6)
-    .map(([name, percent]) => [`${kind}_${name}`, histogram.getValueAtPercentile(percent)])
+    .map(([name, percent]) => [name, histogram.getValueAtPercentile(percent)])
 }
 
-function lateness(encoded: string | null): [MetricName, number][] {
-  if (encoded === null) return []
-  const histogram = decodeFromCompressedBase64(encoded)
-  return histogram.totalCount === 0 ? [] : [['lateness_p99', histogram.getValueAtPercentile(99)]]
+/** Latency, service time and lateness; a percentile of latency that the driver's own lateness made is left out. */
+function times(firing: Firing): [MetricName, number][] {
+  const lateness = new Map(tail(firing.latenessHdr))
+  const latency = tail(firing.latencyHdr).filter(
+    ([name, value]) => name === 'p50' || (lateness.get(name) ?? 0) <= latenessLimitNs(value),
+  )
+  const named = (kind: 'latency' | 'service' | 'lateness', values: Tail): [MetricName, number][] =>
+    values.map(([name, value]) => [`${kind}_${name}`, value])
+  return [
+    ...named('latency', latency),
+    ...named('service', tail(firing.serviceHdr)),
+    ...named('lateness', [...lateness]),
+  ]
 }
 
 const sum = (samples: readonly Sample[], wanted: (sample: Sample) => boolean): number =>
@@ -64,9 +76,7 @@ export function measure(cell: Cell, firing: Firing, samples: readonly Sample[]):
   const failed = Object.values(firing.errors).reduce((total, count) => total + count, 0)
   const proxies = samples.filter((sample) => sample.metric === 'memory_bytes' && sample.role === 'proxy')
   const rows: [MetricName, number][] = [
-    ...tail('latency', firing.latencyHdr),
-    ...tail('service', firing.serviceHdr),
-    ...lateness(firing.latenessHdr),
+    ...times(firing),
     ...rates(cell, firing),
     ...costs(cell, firing, samples),
     ['memory', sum(proxies, () => true)],

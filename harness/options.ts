@@ -53,7 +53,7 @@ export const benchOptions = {
   placement: one('PLACE', z.enum(['cross-node', 'same-node']).default('cross-node'), 'nodes of client and server'),
   out: one('DIR', z.string().default('.'), 'folder that gets results/ and reports/'),
   resume: one('RUN', z.string().optional(), 'run only what is missing in this run'),
-  keep: flag('leave the last testbed and its logs for inspection'),
+  keep: flag('hold the last testbed for inspection until Ctrl-C'),
   dryRun: flag('print the cells and the time they will take'),
   json: flag('JSON lines on stdout instead of text'),
   yes: flag('install missing packages without asking'),

@@ -1,7 +1,16 @@
 /** What to run, in which order: cells × modes × blocks. Pure: the same request and rates give the same plan. */
 import type { Cell, PlannedShot, Protocol, TestName } from './contracts.ts'
 import { BenchError } from './errors.ts'
-import { overheads, type ProfileName, profiles, type Span, usualConnections, usualPayloadBytes } from './profiles.ts'
+import {
+  overheads,
+  type Profile,
+  type ProfileName,
+  profiles,
+  requestsForP99,
+  type Span,
+  usualConnections,
+  usualPayloadBytes,
+} from './profiles.ts'
 import { hash, shuffled } from './random.ts'
 
 /** What is asked for, after defaults. */
@@ -56,11 +65,19 @@ export function ratesFrom(loads: readonly number[], capacityPerSecond: number): 
   }))
 }
 
-function spanOf(request: PlanRequest, test: TestName, loadPercent: number | null): Span {
-  const profile: { spans: Record<TestName, Span>; latencySeconds?: Record<number, number> } = profiles[request.profile]
-  const usual = profile.spans[test]
-  const byLoad = test === 'latency' && loadPercent !== null ? profile.latencySeconds?.[loadPercent] : undefined
-  return { ...usual, durationSeconds: request.durationSeconds ?? byLoad ?? usual.durationSeconds }
+function spanOf(request: PlanRequest, test: TestName, rate: Rate | null): Span {
+  const { spans, latencySeconds }: Profile = profiles[request.profile]
+  const usual = spans[test]
+  return {
+    ...usual,
+    durationSeconds: request.durationSeconds ?? (rate ? windowFor(rate, latencySeconds) : usual.durationSeconds),
+  }
+}
+
+/** Seconds of a latency window, in tenths. */
+function windowFor({ perSecond }: Rate, { least, most }: Profile['latencySeconds']): number {
+  const needed = Math.ceil((requestsForP99 / perSecond) * 10) / 10
+  return needed > most ? least : Math.max(least, needed)
 }
 
 /** Every cell of a block, each once. */
@@ -84,7 +101,7 @@ export function cellsOf(request: PlanRequest, rates: readonly Rate[]): Cell[] {
             loadPercent: rate?.loadPercent ?? null,
             connections: count,
             payloadBytes,
-            ...spanOf(request, test, rate?.loadPercent ?? null),
+            ...spanOf(request, test, rate),
           })),
         ),
       ),

@@ -1,10 +1,9 @@
 /** A run, from capacity search to its last block: the table of contents. */
-
 import type { Manifest } from '../results/manifest.ts'
-import { type ShotOutcome, verdictOf } from '../results/shot-rows.ts'
 import type { RunWriter } from '../results/write.ts'
-import type { Check, Collector, Driver, Mode, Path, PlannedShot, Provider, Testbed } from './contracts.ts'
+import type { Cell, Check, Collector, Driver, Mode, PlannedShot, Provider, Testbed } from './contracts.ts'
 import { BenchError } from './errors.ts'
+import { type Counts, type Done, Ledger, nothingDone } from './ledger.ts'
 import {
   cellName,
   cellsOf,
@@ -18,9 +17,7 @@ import {
 } from './plan.ts'
 import type { Progress } from './progress.ts'
 import { Scope } from './scope.ts'
-import { type VisitContext, visit } from './visit.ts'
-import type { Warning } from './warnings.ts'
-import type { Sky } from './weather.ts'
+import { type BlockSky, type VisitContext, visit } from './visit.ts'
 
 /** Everything a run touches; tests hand in fakes. */
 export interface World {
@@ -33,9 +30,13 @@ export interface World {
   readonly progress: Progress
   readonly signal: AbortSignal
   readonly workDir: string
-  /** Looks at the host before a block: PSI and spin test. */
-  sky(): Promise<Pick<Sky, 'cpuPressurePercent' | 'spinRatio'>>
+  /** PSI of the cpu, read before a block. */
+  pressure(): number | null
+  /** Spin test beside a shot: the slowest CPU against its best in this run. */
+  spin(): Promise<number>
   floor(bed: Testbed): Promise<number | null>
+  /** With `--keep`: the last testbed is up; resolves when it may be taken down. */
+  hold(path: { readonly mode: string }): Promise<void>
 }
 
 export interface RunRequest extends PlanRequest {
@@ -46,79 +47,62 @@ export interface RunRequest extends PlanRequest {
 /** Share of void shots above which a run cannot tell anything (methodology rule 26). */
 const voidShare = 0.2
 
-/** Search capacity of each shot, from its measurements or the record of a resumed run. */
-export type Capacities = Map<string, { readonly mode: string; readonly perSecond: number }>
-
-interface State {
-  manifest: Manifest
-  readonly complete: Set<string>
-  readonly capacities: Capacities
-  readonly counts: { valid: number; void: number; missing: number }
-  readonly warnings: Warning[]
-}
-
 export interface RunResult {
   readonly manifest: Manifest
-  readonly counts: Readonly<{ valid: number; void: number; missing: number }>
+  readonly counts: Counts
 }
 
-/** Runs what is missing; `complete` names shots that a resumed run already has. */
+/** Runs what is missing; `done` is what a resumed run already has. */
 export async function run(
   world: World,
   request: RunRequest,
   begun: Manifest,
-  done: { readonly complete: ReadonlySet<string>; readonly capacities: Capacities },
+  done: Done = nothingDone,
 ): Promise<RunResult> {
-  const state: State = {
-    manifest: { ...begun, outcome: 'running', finishedAt: null },
-    complete: new Set(done.complete),
-    capacities: new Map(done.capacities),
-    counts: { valid: 0, void: 0, missing: 0 },
-    warnings: [...begun.warnings],
-  }
+  const ledger = new Ledger(begun, done, world.writer, world.progress)
   try {
-    await findFloor(world, request, state)
-    await searchCapacities(world, request, state)
-    await planRun(world, request, state)
-    await fireBlocks(world, request, state)
-    await finish(world, state, outcomeOf(world, state))
+    await findFloor(world, request, ledger)
+    await searchCapacities(world, request, ledger)
+    await planRun(world, request, ledger)
+    await fireAll(
+      world,
+      request,
+      ledger,
+      ledger.manifest.plan.filter((shot) => shot.block > 0),
+    )
+    await finish(ledger, outcomeOf(world, ledger))
   } catch (cause) {
     // the disk may be why; the first error is the one to tell
-    await finish(world, state, world.signal.aborted ? 'interrupted' : 'failed').catch(() => {})
+    await finish(ledger, world.signal.aborted ? 'interrupted' : 'failed').catch(() => {})
     if (!world.signal.aborted) throw cause
   }
-  return { manifest: state.manifest, counts: state.counts }
-}
-
-async function save(world: World, state: State, changes: Partial<Manifest>): Promise<void> {
-  state.manifest = { ...state.manifest, ...changes, warnings: state.warnings }
-  await world.writer.manifest(state.manifest)
+  return { manifest: ledger.manifest, counts: ledger.counts }
 }
 
 /** Driver floor, on a throwaway testbed. */
-async function findFloor(world: World, request: RunRequest, state: State): Promise<void> {
-  await save(world, state, {})
-  if (state.manifest.driverFloorNs !== null || world.signal.aborted) return
+async function findFloor(world: World, request: RunRequest, ledger: Ledger): Promise<void> {
+  await ledger.save({})
+  if (ledger.manifest.driverFloorNs !== null || world.signal.aborted) return
   await using scope = new Scope('driver floor')
   const { placement, seed } = request
-  const bedRequest = { runId: state.manifest.run, placement, workDir: `${world.workDir}/floor`, seed }
+  const bedRequest = { runId: ledger.manifest.run, placement, workDir: `${world.workDir}/floor`, seed }
   const bed = await world.provider.open(bedRequest, scope, world.progress)
-  await save(world, state, { driverFloorNs: await world.floor(bed) })
+  await ledger.save({ driverFloorNs: await world.floor(bed) })
 }
 
 /** Block 0, and the rates from the weakest mode's capacity. */
-async function searchCapacities(world: World, request: RunRequest, state: State): Promise<void> {
-  if (!needsSearch(request) || state.manifest.rates) return
-  const plan = planSearch(request)
-  await save(world, state, { plan })
+async function searchCapacities(world: World, request: RunRequest, ledger: Ledger): Promise<void> {
+  if (!needsSearch(request) || ledger.manifest.rates || world.signal.aborted) return
+  const plan = planSearch(request).filter(({ cell }) => firable(world, ledger, cell))
+  await ledger.save({ plan })
   world.progress.step('block 0: searching capacities')
-  await fireAll(world, request, state, plan)
+  await fireAll(world, request, ledger, plan)
   if (world.signal.aborted) return
-  const [weakest] = [...state.capacities.values()].sort((a, b) => a.perSecond - b.perSecond)
+  const [weakest] = [...ledger.capacities.values()].sort((a, b) => a.perSecond - b.perSecond)
   if (!weakest)
     throw new BenchError('failed', 'no mode could be laid and measured in the capacity search', 'npm run doctor')
   const rates = ratesFrom(loadsOf(request), weakest.perSecond)
-  await save(world, state, {
+  await ledger.save({
     rates: {
       weakest: weakest.mode,
       capacityPerSecond: weakest.perSecond,
@@ -127,131 +111,76 @@ async function searchCapacities(world: World, request: RunRequest, state: State)
   })
 }
 
+/** Whether the driver can fire such a cell; if not, it is said once. */
+function firable(world: World, ledger: Ledger, cell: Cell): boolean {
+  const answer = world.driver.supports(cell)
+  if (answer.ok) return true
+  const warning = {
+    code: 'cell-unsupported',
+    driver: world.driver.name,
+    cell: cellName(cell),
+    because: answer.because,
+  } as const
+  if (!ledger.manifest.warnings.some((known) => known.code === warning.code && known.cell === warning.cell))
+    ledger.warn(warning)
+  return false
+}
+
 /** The whole plan, once rates are known; cells the driver cannot fire are left out and said. */
-async function planRun(world: World, request: RunRequest, state: State): Promise<void> {
+async function planRun(world: World, request: RunRequest, ledger: Ledger): Promise<void> {
   if (world.signal.aborted) return
-  const { rates } = state.manifest
+  const { rates } = ledger.manifest
   const found = rates ? ratesFrom(loadsOf(request), rates.capacityPerSecond) : []
   const given = (request.rates ?? []).map((perSecond) => ({ perSecond, loadPercent: null }))
-  const cells = cellsOf(request, request.rates ? given : found).filter((cell) => {
-    const answer = world.driver.supports(cell)
-    if (answer.ok) return true
-    const warning = {
-      code: 'cell-unsupported',
-      driver: world.driver.name,
-      cell: cellName(cell),
-      because: answer.because,
-    } as const
-    state.warnings.push(warning)
-    world.progress.warn(warning)
-    return false
-  })
+  const cells = cellsOf(request, request.rates ? given : found).filter((cell) => firable(world, ledger, cell))
   if (cells.length === 0)
     throw new BenchError('usage', `driver ${world.driver.name} can fire none of the cells`, 'use --driver native')
   const search = needsSearch(request) ? planSearch(request) : []
-  await save(world, state, { plan: [...search, ...planBlocks(request, cells)] })
-}
-
-async function fireBlocks(world: World, request: RunRequest, state: State): Promise<void> {
-  if (world.signal.aborted) return
-  await fireAll(
-    world,
-    request,
-    state,
-    state.manifest.plan.filter((shot) => shot.block > 0),
-  )
+  await ledger.save({ plan: [...search, ...planBlocks(request, cells)] })
 }
 
 /** Fires what is not complete yet, visit by visit. */
-async function fireAll(world: World, request: RunRequest, state: State, plan: readonly PlannedShot[]): Promise<void> {
-  const left = plan.filter((shot) => !state.complete.has(shot.id))
+async function fireAll(world: World, request: RunRequest, ledger: Ledger, plan: readonly PlannedShot[]): Promise<void> {
+  const left = plan.filter((shot) => !ledger.complete.has(shot.id))
+  const before = ledger.counts
   world.progress.plan(left)
-  const last = left.at(-1)?.id
-  const context = contextOf(world, request, state, (shots) => request.keep && shots.some((shot) => shot.id === last))
+  const last = left.at(-1)
+  const context: VisitContext = {
+    ...world,
+    runId: ledger.manifest.run,
+    placement: request.placement,
+    seed: request.seed,
+    log: world.progress,
+    keep: (shots) => request.keep && last !== undefined && last.block > 0 && shots.includes(last),
+    laid: (path, mode) => ledger.laid(path, mode),
+    record: (outcome) => ledger.record(outcome),
+  }
   let block = -1
-  let sky: Sky = { cpuPressurePercent: null, spinRatio: 1, driverFloorNs: null }
+  let sky: BlockSky = { cpuPressurePercent: null, driverFloorNs: null }
   for (const next of visitsOf(left)) {
     if (world.signal.aborted) return
     const mode = world.modes.find((candidate) => candidate.name === next.mode)
     if (!mode)
       throw new BenchError('input', `the plan names mode ${next.mode}, which this version lacks`, 'npm run modes')
-    if (next.block !== block) sky = { ...(await world.sky()), driverFloorNs: state.manifest.driverFloorNs }
+    const { driverFloorNs } = ledger.manifest
+    if (next.block !== block) sky = { cpuPressurePercent: world.pressure(), driverFloorNs }
     block = next.block
     const { missing, because } = await visit(context, mode, next.shots, sky)
     if (world.signal.aborted) return
-    state.counts.missing += missing.length
-    for (const shot of missing) world.progress.shot(shot, 'missing', because)
+    ledger.miss(missing, because)
   }
-  if (left.length > 0 && state.counts.valid + state.counts.void === 0)
+  const fired = ledger.counts.valid + ledger.counts.void - before.valid - before.void
+  if (left.length > 0 && fired === 0)
     throw new BenchError('failed', 'no mode could be laid', 'see above; npm run doctor')
 }
 
-function contextOf(world: World, request: RunRequest, state: State, keep: VisitContext['keep']): VisitContext {
-  return {
-    ...world,
-    runId: state.manifest.run,
-    placement: request.placement,
-    seed: request.seed,
-    log: world.progress,
-    keep,
-    laid: (path, mode) => noteMode(state, path, mode),
-    record: async (outcome) => {
-      await world.writer.shot(outcome)
-      note(world, state, outcome)
-      if (Object.keys(state.manifest.modes).length > savedModes(state)) await save(world, state, {})
-    },
-  }
-}
-
-const saved = new WeakMap<State, number>()
-/** How many modes the manifest on disk holds, as far as asked here; asking says that they are about to be saved. */
-function savedModes(state: State): number {
-  const before = saved.get(state) ?? 0
-  saved.set(state, Object.keys(state.manifest.modes).length)
-  return before
-}
-
-function noteMode(state: State, path: Path, mode: Mode): void {
-  if (state.manifest.modes[mode.name]) return
-  const { proxy, sandbox, versions, picture } = path
-  const facts = { about: mode.about, comparedWith: mode.comparedWith, proxy, sandbox, versions, picture }
-  state.manifest = { ...state.manifest, modes: { ...state.manifest.modes, [mode.name]: facts } }
-}
-
-function note(world: World, state: State, outcome: ShotOutcome): void {
-  const { planned, checks, measurements } = outcome
-  const verdict = verdictOf(checks)
-  state.complete.add(planned.id)
-  state.counts[verdict]++
-  const throughput = measurements.find((measurement) => measurement.metric === 'throughput')?.value
-  if (planned.block === 0 && throughput) state.capacities.set(planned.id, { mode: planned.mode, perSecond: throughput })
-  const failed = checks.filter((check) => !check.passed && check.severity === 'void')
-  const why = failed.map((check) => `${check.code}: ${check.actual}`).join('; ')
-  world.progress.shot(planned, verdict, verdict === 'void' ? why : headline(outcome))
-}
-
-/** The figure that says most about a shot. */
-function headline({ measurements }: ShotOutcome): string {
-  const value = (metric: string): number | undefined => measurements.find((m) => m.metric === metric)?.value
-  const p50 = value('latency_p50')
-  const rate = value('throughput') ?? value('connections_per_second')
-  const stream = value('stream_up') ?? value('stream_down')
-  return [
-    p50 === undefined ? '' : `p50 ${Math.round(p50 / 1000)} µs`,
-    rate === undefined ? '' : `${Math.round(rate)}/s`,
-    stream === undefined ? '' : `${(stream / 1e9).toFixed(2)} Gbit/s`,
-  ]
-    .filter(Boolean)
-    .join(', ')
-}
-
-function outcomeOf(world: World, state: State): Manifest['outcome'] {
-  if (world.signal.aborted) return 'interrupted'
-  const { counts } = state
+function outcomeOf(world: World, { counts, complete, manifest }: Ledger): Manifest['outcome'] {
+  // with --keep the Ctrl-C comes after the last shot, and interrupts nothing
+  if (world.signal.aborted && !manifest.plan.every((shot) => complete.has(shot.id))) return 'interrupted'
   const fired = counts.valid + counts.void
   return fired > 0 && counts.void / fired > voidShare ? 'undecided' : 'done'
 }
 
-async function finish(world: World, state: State, outcome: Manifest['outcome']): Promise<void> {
-  await save(world, state, { outcome, finishedAt: new Date().toISOString() })
+async function finish(ledger: Ledger, outcome: Manifest['outcome']): Promise<void> {
+  await ledger.save({ outcome, finishedAt: new Date().toISOString() })
 }

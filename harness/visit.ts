@@ -37,8 +37,11 @@ export interface VisitContext {
   /** Called with each finished shot; the next one waits for it. */
   readonly record: (outcome: ShotOutcome) => Promise<void>
   readonly laid: (path: Path, mode: Mode) => void
-  /** Whether the testbed of these shots is left for inspection (`--keep`). */
+  /** Spin test of all CPUs: the slowest against its best in this run. */
+  readonly spin: () => Promise<number>
+  /** Whether the testbed of these shots is held for inspection (`--keep`), and until when. */
   readonly keep: (shots: readonly PlannedShot[]) => boolean
+  readonly hold: (path: Pick<Path, 'mode'>) => Promise<void>
 }
 
 type Timed = Fact & { readonly when: 'before' | 'after' }
@@ -70,7 +73,10 @@ interface Shooting {
   readonly stands: boolean
 }
 
-async function shoot(context: VisitContext, path: Path, shot: PlannedShot, sky: Sky): Promise<Shooting> {
+/** What the block's shots share of the weather. */
+export type BlockSky = Omit<Sky, 'spinRatio'>
+
+async function shoot(context: VisitContext, path: Path, shot: PlannedShot, sky: BlockSky): Promise<Shooting> {
   const facts: Timed[] = []
   const base = {
     planned: shot,
@@ -85,14 +91,19 @@ async function shoot(context: VisitContext, path: Path, shot: PlannedShot, sky: 
   let before: Observation | null = null
   let after: Observation | null = null
   try {
+    const spunBefore = await context.spin()
     before = await path.observe()
     facts.push(...at('before', path.standing(before)))
     const fired = await fire(context.driver, context.collectors, path, shot, context.signal)
     after = await path.observe()
+    const weather = { ...sky, spinRatio: Math.min(spunBefore, await context.spin()) }
     const traffic = { test: shot.cell.test, protocol: shot.cell.protocol, ...fired.firing.traffic }
     const standing = path.standing(after)
     facts.push(...at('after', [...standing, ...path.travelled(before, after, traffic)]))
-    return { outcome: { ...base, before, after, ...judge(context, shot, fired, facts, sky) }, stands: holds(standing) }
+    return {
+      outcome: { ...base, before, after, ...judge(context, shot, fired, facts, weather) },
+      stands: holds(standing),
+    }
   } catch (cause) {
     if (context.signal.aborted) throw cause
     const nothing = { measurements: [], samples: [], histograms: {}, checks: [died(cause)] }
@@ -118,7 +129,7 @@ function judge(context: VisitContext, planned: PlannedShot, fired: Fired, facts:
  * Fires the shots on one testbed until one breaks the path; returns those that were not fired. Throws when the mode
  * cannot be laid, or on interruption.
  */
-async function round(context: VisitContext, mode: Mode, shots: readonly PlannedShot[], sky: Sky) {
+async function round(context: VisitContext, mode: Mode, shots: readonly PlannedShot[], sky: BlockSky) {
   const [first] = shots
   const scope = new Scope(`${mode.name} in block ${first?.block ?? 0}`)
   try {
@@ -134,7 +145,7 @@ async function round(context: VisitContext, mode: Mode, shots: readonly PlannedS
       await context.record(outcome)
       if (!stands) return shots.slice(index + 1)
     }
-    if (context.keep(shots)) scope.keep()
+    if (context.keep(shots)) await context.hold(path)
     return []
   } finally {
     await scope.close()
@@ -146,7 +157,7 @@ export async function visit(
   context: VisitContext,
   mode: Mode,
   shots: readonly PlannedShot[],
-  sky: Sky,
+  sky: BlockSky,
 ): Promise<{ readonly missing: readonly PlannedShot[]; readonly because: string }> {
   let left = shots
   const fired = new Set<string>()

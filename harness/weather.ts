@@ -1,10 +1,10 @@
-/** State of the host around a shot: steal and foreign CPU over the window, PSI and spin tests around the block. */
+/** State of the host around a shot: steal and foreign CPU over the window, PSI before the block, spin tests beside the shot. */
 import { readFileSync } from 'node:fs'
 import type { Sample, Weather } from './contracts.ts'
 import { nativeTool } from './native.ts'
 import { sh } from './shell.ts'
 
-/** What is known before a block's shots. */
+/** What is known of the host beside the samples of a shot: PSI from before its block, spin tests beside it. */
 export interface Sky {
   readonly cpuPressurePercent: number | null
   readonly spinRatio: number
@@ -21,7 +21,7 @@ export function readPressure(): number | null {
   }
 }
 
-/** Weather of a shot from the samples over its window and what was read around its block. */
+/** Weather of a shot from the samples over its window and what was read beside it. */
 export function weatherOf(samples: readonly Sample[], sky: Sky): Weather {
   const host = (metric: string): number | undefined =>
     samples.find((sample) => sample.component === 'host' && sample.metric === metric)?.value
@@ -35,20 +35,34 @@ export function weatherOf(samples: readonly Sample[], sky: Sky): Weather {
   }
 }
 
-/** Milliseconds of a spin test. */
-const spinMs = 50
+/** Milliseconds of a spin test: short enough to stand beside every shot. */
+const spinMs = 10
 
-/** Iterations per millisecond of each CPU, one after the other. */
-export async function spin(cpus: readonly number[]): Promise<number[]> {
-  const speeds: number[] = []
-  for (const cpu of cpus) {
-    const output = await sh([nativeTool('load'), 'spin', '--cpu', String(cpu), '--ms', String(spinMs)])
-    speeds.push(Number((JSON.parse(output) as { iterationsPerMs: number }).iterationsPerMs))
+/** Speed of each CPU beside every shot, against the fastest that it has shown in this run. */
+export class SpinMeter {
+  readonly #cpus: readonly number[]
+  readonly #fastest = new Map<number, number>()
+
+  constructor(cpus: readonly number[]) {
+    this.#cpus = cpus
   }
-  return speeds
-}
 
-/** The slowest CPU against its own first figure. */
-export function spinRatio(first: readonly number[], now: readonly number[]): number {
-  return Math.min(1, ...now.map((speed, index) => speed / (first[index] ?? speed)))
+  /** Spins on all CPUs at once; ratio of the slowest, 1 = as fast as ever. */
+  async ratio(): Promise<number> {
+    const ratios = await Promise.all(
+      this.#cpus.map(async (cpu) => {
+        const output = await sh([nativeTool('load'), 'spin', '--cpu', String(cpu), '--ms', String(spinMs)])
+        const seen = JSON.parse(output) as { iterationsPerMs: number; fastestIterationsPerMs: number }
+        return this.see(cpu, seen.iterationsPerMs, seen.fastestIterationsPerMs)
+      }),
+    )
+    return Math.min(1, ...ratios)
+  }
+
+  /** Notes what a CPU did and compares it (pure but for the memory of the fastest). */
+  see(cpu: number, mean: number, fastest: number): number {
+    const best = Math.max(this.#fastest.get(cpu) ?? 0, fastest)
+    this.#fastest.set(cpu, best)
+    return mean / best
+  }
 }

@@ -2,10 +2,10 @@
 export const limits = {
   /** Least share of planned requests that must have been sent (Lancet checks the rate; methodology rule 5). */
   sentShare: 0.99,
-  /** Lateness p99 must not exceed the larger of this … (methodology rule 5) */
+  /** A percentile of lateness must not exceed the larger of this … (methodology rule 5) */
   latenessNs: 100_000,
-  /** … and this share of the latency p50. */
-  latenessShareOfP50: 0.1,
+  /** … and this share of the same percentile of latency, else that percentile of latency is not given. */
+  latenessShare: 0.1,
   /** Share of a core that the driver may use, its waiting spin not counted (methodology rule 5). */
   driverCoreShare: 0.7,
   /** Failed requests over planned (methodology rule 29). */
@@ -15,8 +15,13 @@ export const limits = {
   /** CPU time of processes that are not the run's, and time stolen by the hypervisor, over the window (rule 21). */
   foreignShare: 0.05,
   stealShare: 0.01,
-  /** Drift of the spin test (rule 22). */
-  spinDrift: 0.03,
+  /** Spin test beside a shot, against the fastest seen in the run: below this it is said (rule 22) … */
+  spinNoteRatio: 0.97,
+  /**
+   * … and below this the shot is void. On shared virtual CPUs the test knows three states: alone (1.0), beside a busy
+   * hyperthread (0.75–0.85), and squeezed (0.5); the limit lies between the last two.
+   */
+  spinVoidRatio: 0.65,
   /** A mode's p50 should be this many times the driver's floor (rule 6). */
   floorFactor: 2,
   /** Batches of five slices needed to judge settling by MSER-5 (White, Cobb, Spratt; rule 20). */

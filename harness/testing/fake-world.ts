@@ -4,6 +4,7 @@ import type { Manifest } from '../../results/manifest.ts'
 import { RunWriter } from '../../results/write.ts'
 import { checks } from '../checks/index.ts'
 import type { Mode } from '../contracts.ts'
+import { nothingDone } from '../ledger.ts'
 import type { Progress } from '../progress.ts'
 import { type RunRequest, type RunResult, run, type World } from '../run.ts'
 import { fakeMode, fakeProvider } from './fake-bed.ts'
@@ -64,10 +65,12 @@ export async function fakeRun(folder: string, options: FakeRun = {}): Promise<Ru
     progress: silent,
     signal: options.signal ?? new AbortController().signal,
     workDir: folder,
-    sky: async () => ({ cpuPressurePercent: 0, spinRatio: 1 }),
+    pressure: () => 0,
+    spin: async () => 1,
+    hold: async () => {},
     floor: async () => 20_000,
   }
-  const done = { complete: options.complete ?? new Set<string>(), capacities: new Map() }
+  const done = { ...nothingDone, complete: options.complete ?? new Set<string>() }
   try {
     const result = await run(world, { ...fakeRequest, ...options.request }, options.manifest ?? fakeManifest, done)
     return { ...result, left: provider.open_.size }

@@ -45,8 +45,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn run_spin(cpu: usize, ms: u64) -> anyhow::Result<()> {
-    let iterations = spin::spin(cpu, ms)?;
-    let line = serde_json::json!({ "event": "spin", "cpu": cpu, "iterationsPerMs": iterations });
+    let spin::Spin { mean, fastest } = spin::spin(cpu, ms)?;
+    let line = serde_json::json!({
+        "event": "spin", "cpu": cpu, "iterationsPerMs": mean, "fastestIterationsPerMs": fastest,
+    });
     print_line(&line.to_string()).context("writing to stdout")
 }
 
