@@ -24,7 +24,7 @@ function travelled(before: Observation, after: Observation, traffic: Traffic, cl
     is('the server saw nobody but the client pod', after, 'echo.peers', clientAddress),
     some('the application’s bytes are readable on the wire', {
       'TCP packets': change('wire.tcp'),
-      'not HBONE': change('wire.other'),
+      'with payload, not HBONE': change('wire.other'),
       'in plaintext': change('wire.plaintext'),
     }),
     none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),

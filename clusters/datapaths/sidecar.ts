@@ -136,7 +136,7 @@ function travelled(before: Observation, after: Observation, traffic: Traffic): F
     none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
     some('the traffic crossed the wire', {
       'TCP packets': change('wire.tcp'),
-      'not HBONE': change('wire.other'),
+      'with payload, not HBONE': change('wire.other'),
     }),
     none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
   ]

@@ -8,7 +8,7 @@ export interface WireCounts {
   readonly tcp: number
   readonly plaintext: number
   readonly hbone: number
-  /** Neither from nor to port 15008. */
+  /** With payload, neither from nor to port 15008. */
   readonly other: number
 }
 

@@ -33,6 +33,8 @@ pub enum Step {
     ShiftRight(u32),
     /// A += X
     AddX,
+    /// A -= X
+    SubX,
     /// X = A
     ToX,
     /// A == value?
@@ -88,6 +90,7 @@ fn encode(step: Step, left: usize) -> Instruction {
         Step::And(k) => (0x54, To::Next, To::Next, k),
         Step::ShiftRight(k) => (0x74, To::Next, To::Next, k),
         Step::AddX => (0x0c, To::Next, To::Next, 0),
+        Step::SubX => (0x1c, To::Next, To::Next, 0),
         Step::ToX => (0x07, To::Next, To::Next, 0),
         Step::IfEqual(k, yes, no) => (0x15, yes, no, k),
         Step::IfAny(k, yes, no) => (0x45, yes, no, k),

@@ -2,7 +2,9 @@
 
 use crate::assembler::{
     Instruction,
-    Step::{self, AddX, And, Byte, ByteAtX, Half, HalfAtX, HeaderLengthToX, IfAny, IfEqual, ShiftRight, ToX, WordAtX},
+    Step::{
+        self, AddX, And, Byte, ByteAtX, Half, HalfAtX, HeaderLengthToX, IfAny, IfEqual, ShiftRight, SubX, ToX, WordAtX,
+    },
     To::{self, Accept, Next, Reject},
     assemble,
 };
@@ -22,6 +24,9 @@ pub const PLAINTEXT: [&[u8; 4]; 8] = [b"dpb!", b"pb!d", b"b!dp", b"!dpb", b"dpb1
 /// The packet is TCP, and has a TCP header.
 const IS_TCP: [Step; 4] = [Byte(9), IfEqual(TCP, Next, Reject), Half(6), IfAny(FRAGMENT_OFFSET, Reject, Next)];
 
+/// X = IP header length + TCP header length (high half of byte 12, in units of 4 bytes).
+const HEADERS_TO_X: [Step; 6] = [HeaderLengthToX(0), ByteAtX(12), And(0xf0), ShiftRight(2), AddX, ToX];
+
 /// TCP packets.
 #[must_use]
 pub fn tcp() -> Vec<Instruction> {
@@ -33,8 +38,8 @@ pub fn tcp() -> Vec<Instruction> {
 #[must_use]
 pub fn plaintext() -> Vec<Instruction> {
     let mut steps = IS_TCP.to_vec();
-    // X = IP header length + TCP header length (high half of byte 12, in units of 4 bytes).
-    steps.extend([HeaderLengthToX(0), ByteAtX(12), And(0xf0), ShiftRight(2), AddX, ToX, WordAtX(0)]);
+    steps.extend(HEADERS_TO_X);
+    steps.push(WordAtX(0));
     let (last, others) = PLAINTEXT.split_last().unwrap_or((&b"dpb!", &[]));
     steps.extend(others.iter().map(|start| IfEqual(u32::from_be_bytes(**start), Accept, Next)));
     steps.push(IfEqual(u32::from_be_bytes(**last), Accept, Reject));
@@ -44,20 +49,32 @@ pub fn plaintext() -> Vec<Instruction> {
 /// TCP packets from or to the HBONE port.
 #[must_use]
 pub fn hbone() -> Vec<Instruction> {
-    by_port(Accept, Reject)
+    let mut steps = IS_TCP.to_vec();
+    steps.extend(by_port(Accept, Reject));
+    assemble(&steps)
 }
 
-/// TCP packets neither from nor to the HBONE port: counted on its own, since two counters are never read at one moment.
+/// TCP packets with payload neither from nor to the HBONE port, counted by a filter of their own, since two counters are
+/// never read at one moment. Bare control packets do not count: conntrack lets late ones of a redirected connection,
+/// which it no longer knows, leave a pod as they are.
 #[must_use]
 pub fn other() -> Vec<Instruction> {
-    by_port(Reject, Accept)
+    let mut steps = IS_TCP.to_vec();
+    steps.extend(HEADERS_TO_X);
+    steps.extend([Half(2), SubX, IfEqual(0, Reject, Next)]);
+    steps.extend(by_port(Reject, Accept));
+    assemble(&steps)
 }
 
-fn by_port(of_hbone: To, of_others: To) -> Vec<Instruction> {
-    let mut steps = IS_TCP.to_vec();
-    steps.extend([HeaderLengthToX(0), HalfAtX(0), IfEqual(HBONE_PORT, of_hbone, Next)]);
-    steps.extend([HalfAtX(2), IfEqual(HBONE_PORT, of_hbone, of_others)]);
-    assemble(&steps)
+/// Judges both ports.
+const fn by_port(of_hbone: To, of_others: To) -> [Step; 5] {
+    [
+        HeaderLengthToX(0),
+        HalfAtX(0),
+        IfEqual(HBONE_PORT, of_hbone, Next),
+        HalfAtX(2),
+        IfEqual(HBONE_PORT, of_hbone, of_others),
+    ]
 }
 
 #[cfg(test)]
@@ -89,6 +106,7 @@ mod tests {
                 0x54 => a &= k,
                 0x74 => a >>= k,
                 0x0c => a += x,
+                0x1c => a = a.wrapping_sub(x),
                 0x07 => x = a,
                 0x15 => at += usize::from(if a == k { jt } else { jf }),
                 0x45 => at += usize::from(if a & k != 0 { jt } else { jf }),
@@ -109,6 +127,8 @@ mod tests {
         tcp[12] = (((20 + tcp_options) / 4) << 4) as u8;
         bytes.extend(tcp);
         bytes.extend_from_slice(payload);
+        let length = (bytes.len() as u16).to_be_bytes();
+        bytes[2..4].copy_from_slice(&length);
         bytes
     }
 
@@ -165,10 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn every_tcp_packet_is_either_hbone_or_other() {
-        for (protocol, ports) in [(6, [15_008, 1]), (6, [1, 15_008]), (6, PORTS), (17, PORTS), (17, [15_008, 1])] {
-            let bytes = packet(protocol, 4, 12, ports, b"dpb!");
-            assert_eq!(run(&other(), &bytes), run(&tcp(), &bytes) && !run(&hbone(), &bytes));
+    fn payload_outside_hbone_counts_as_other_and_bare_control_packets_do_not() {
+        for (ip_options, tcp_options) in [(0, 0), (4, 12), (40, 40)] {
+            let judge =
+                |protocol, ports, payload| run(&other(), &packet(protocol, ip_options, tcp_options, ports, payload));
+            assert!(judge(6, PORTS, &b"x"[..]));
+            assert!(!judge(6, PORTS, b""));
+            assert!(!judge(6, [15_008, 1], b"x"));
+            assert!(!judge(6, [1, 15_008], b"x"));
+            assert!(!judge(17, PORTS, b"x"));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use wiretap::filters;
 use wiretap::tap::Tap;
 
-/// Counts packets arriving on an interface: TCP, application plaintext, HBONE, other than HBONE.
+/// Counts packets arriving on an interface: TCP, application plaintext, HBONE, payload outside HBONE.
 ///
 /// Prints {"event":"ready"}, then answers each line "read" on stdin with the counts so far.
 #[derive(Debug, Parser)]
