@@ -1,26 +1,39 @@
-/** One line per mode at the end of a run: the median over blocks of the figures that say most. */
+/** One line per mode at the end of a run: the figures that say most, in the order and at the load of the report. */
+import { analyse, byBlock, type CellView } from '../reports/analysis.ts'
+import { human, type Quantity } from '../reports/format.ts'
+import type { MetricName } from '../results/columns.ts'
 import type { RunRecord } from '../results/run-record.ts'
 import { quantile } from './stats/quantile.ts'
 
-const shown = [
-  ['latency_p50', 'p50', (ns: number) => `${Math.round(ns / 1000)} µs`],
-  ['throughput', 'capacity', (rate: number) => `${Math.round(rate)}/s`],
-  ['cpu_per_request', 'CPU', (seconds: number) => `${Math.round(seconds * 1e6)} µs/request`],
-] as const
-const testOf = { latency_p50: 'latency', throughput: 'capacity', cpu_per_request: 'latency' } as const
+interface Shown {
+  readonly cell: CellView | null | undefined
+  readonly metric: MetricName
+  readonly quantity: Quantity
+  say(value: string): string
+}
 
-/** Lines like `sidecar     p50 812 µs, capacity 9900/s, CPU 140 µs/request (14 of 15 shots valid)`. */
+/** Lines like `sidecar     p50 812 µs at 4,345 requests/s, CPU 140 µs/request, capacity 9.90 k/s (14 of 15 shots valid)`. */
 export function modeLines(record: RunRecord): string[] {
-  return Object.keys(record.manifest.modes).map((mode) => {
-    const rows = record.shots.filter((row) => row.mode === mode && (row.block ?? 0) > 0)
-    const ends = rows.filter((row) => row.metric === 'record_rows')
-    const valid = ends.filter((row) => row.verdict === 'valid').length
-    const figures = shown.flatMap(([metric, label, format]) => {
-      const values = rows
-        .filter((row) => row.metric === metric && row.test === testOf[metric] && row.verdict === 'valid')
-        .flatMap((row) => (row.value === null ? [] : [row.value]))
-      return values.length > 0 ? [`${label} ${format(quantile(values, 0.5))}`] : []
+  const run = analyse(record)
+  const rate = run.headline?.rate ?? null
+  const at = rate === null ? '' : ` at ${rate.toLocaleString('en-US')} requests/s`
+  const shown: readonly Shown[] = [
+    { cell: run.headline, metric: 'latency_p50', quantity: 'ns', say: (value) => `p50 ${value}${at}` },
+    { cell: run.headline, metric: 'cpu_per_request', quantity: 's', say: (value) => `CPU ${value}/request` },
+    {
+      cell: run.cells.find(({ test }) => test === 'capacity'),
+      metric: 'throughput',
+      quantity: '/s',
+      say: (value) => `capacity ${value}`,
+    },
+  ]
+  return run.modes.map(({ name }) => {
+    const shots = run.shots.filter((shot) => shot.mode === name && shot.block > 0)
+    const figures = shown.flatMap(({ cell, metric, quantity, say }) => {
+      const values = cell ? [...byBlock(run, name, cell, metric).values()] : []
+      return values.length > 0 ? [say(human(quantile(values, 0.5), quantity).replace('\u00a0', ' '))] : []
     })
-    return `${mode.padEnd(12)}${figures.join(', ') || 'nothing valid'} (${valid} of ${ends.length} shots valid)`
+    const valid = shots.filter((shot) => shot.valid).length
+    return `${name.padEnd(12)}${figures.join(', ') || 'nothing valid'} (${valid} of ${shots.length} shots valid)`
   })
 }

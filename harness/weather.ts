@@ -52,17 +52,17 @@ export class SpinMeter {
     const ratios = await Promise.all(
       this.#cpus.map(async (cpu) => {
         const output = await sh([nativeTool('load'), 'spin', '--cpu', String(cpu), '--ms', String(spinMs)])
-        const seen = JSON.parse(output) as { iterationsPerMs: number; fastestIterationsPerMs: number }
-        return this.see(cpu, seen.iterationsPerMs, seen.fastestIterationsPerMs)
+        const seen = JSON.parse(output) as { medianIterationsPerMs: number; fastestIterationsPerMs: number }
+        return this.see(cpu, seen.medianIterationsPerMs, seen.fastestIterationsPerMs)
       }),
     )
     return Math.min(1, ...ratios)
   }
 
   /** Notes what a CPU did and compares it (pure but for the memory of the fastest). */
-  see(cpu: number, mean: number, fastest: number): number {
+  see(cpu: number, median: number, fastest: number): number {
     const best = Math.max(this.#fastest.get(cpu) ?? 0, fastest)
     this.#fastest.set(cpu, best)
-    return mean / best
+    return median / best
   }
 }

@@ -45,9 +45,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn run_spin(cpu: usize, ms: u64) -> anyhow::Result<()> {
-    let spin::Spin { mean, fastest } = spin::spin(cpu, ms)?;
+    let spin::Spin { median, fastest } = spin::spin(cpu, ms)?;
     let line = serde_json::json!({
-        "event": "spin", "cpu": cpu, "iterationsPerMs": mean, "fastestIterationsPerMs": fastest,
+        "event": "spin", "cpu": cpu, "medianIterationsPerMs": median, "fastestIterationsPerMs": fastest,
     });
     print_line(&line.to_string()).context("writing to stdout")
 }
