@@ -44,7 +44,7 @@ export interface Analysis {
   readonly modes: readonly ModeView[]
   readonly shots: readonly ShotView[]
   readonly cells: readonly CellView[]
-  /** The latency cell that answers and pictures use: HTTP if there is, the middle load, first in the plan. */
+  /** The latency cell that answers and pictures use: HTTP if there is, the load that most modes have valid shots at, else the middle one. */
   readonly headline: CellView | null
 }
 
@@ -101,7 +101,7 @@ export function analyse(record: RunRecord): Analysis {
   const sorted = [...cells.values()].sort(
     (a, b) => (a.rate ?? 0) - (b.rate ?? 0) || a.connections - b.connections || a.payloadBytes - b.payloadBytes,
   )
-  return { record, modes: modesOf(record), shots, cells: sorted, headline: headlineOf(sorted) }
+  return { record, modes: modesOf(record), shots, cells: sorted, headline: headlineOf(sorted, shots) }
 }
 
 /** Groups in order of first appearance (Node 20 has no Map.groupBy). */
@@ -115,9 +115,12 @@ export function groupBy<T>(values: readonly T[], key: (value: T) => string): Map
   return groups
 }
 
-/** Yardsticks first, then as the run listed them. */
+/** Yardsticks first, then as the run's options list them: the order of laying is random and says nothing. */
 function modesOf(record: RunRecord): ModeView[] {
-  const names = new Set([...Object.keys(record.manifest.modes), ...record.shots.map((row) => row.mode)])
+  const asked = record.manifest.options['mode']
+  const seen = new Set([...Object.keys(record.manifest.modes), ...record.shots.map((row) => row.mode)])
+  const listed = Array.isArray(asked) ? asked.filter((name): name is string => seen.has(name)) : []
+  const names = new Set([...listed, ...seen])
   const all = [...names].map((name) => {
     const facts = record.manifest.modes[name]
     return {
@@ -136,14 +139,23 @@ function modesOf(record: RunRecord): ModeView[] {
   }))
 }
 
-function headlineOf(cells: readonly CellView[]): CellView | null {
+function headlineOf(cells: readonly CellView[], shots: readonly ShotView[]): CellView | null {
   const latency = cells.filter((cell) => cell.test === 'latency')
   const http = latency.filter((cell) => cell.protocol === 'http')
   const candidates = http.length > 0 ? http : latency
   const rates = [...new Set(candidates.map((cell) => cell.rate ?? 0))]
-  const middle = rates[Math.floor((rates.length - 1) / 2)]
-  return candidates.find((cell) => (cell.rate ?? 0) === middle) ?? null
+  const middle = (rates.length - 1) / 2
+  const fromMiddle = (cell: CellView) => Math.abs(rates.indexOf(cell.rate ?? 0) - Math.floor(middle))
+  const answered = new Map(candidates.map((cell) => [cell.key, modesWithValid(cell, shots)]))
+  const inOrder = [...candidates].sort(
+    (a, b) => (answered.get(b.key) ?? 0) - (answered.get(a.key) ?? 0) || fromMiddle(a) - fromMiddle(b),
+  )
+  return inOrder[0] ?? null
 }
+
+const modesWithValid = (cell: CellView, shots: readonly ShotView[]): number =>
+  new Set(shots.filter((shot) => shot.valid && shot.block > 0 && shot.cell.key === cell.key).map((shot) => shot.mode))
+    .size
 
 /** The valid values of a metric by block; block 0 never enters. */
 export function byBlock(analysis: Analysis, mode: string, cell: CellView, metric: MetricName): ByBlock {

@@ -1,11 +1,12 @@
 /** The first screen: one sentence per mode, from paired statistics; pure words, escaped when they become HTML. */
 import { includes, type Paired, pairedDifference, pairedRatio } from '../harness/stats/paired.ts'
-import { estimateGeometric, fewestForInterval } from '../harness/stats/summary.ts'
+import { type Estimate, estimateGeometric } from '../harness/stats/summary.ts'
 import type { MetricName } from '../results/columns.ts'
 import { metrics } from '../results/columns.ts'
 import { type Analysis, byBlock, type CellView, cellsOf, type ModeView } from './analysis.ts'
+import { basisOf, powerText } from './basis.ts'
 import { cellLabel } from './chart.ts'
-import { human, humanInterval, plural, quantityOf, ratioInterval, significant } from './format.ts'
+import { estimateText, human, quantityOf, ratioText, significant, span } from './format.ts'
 
 /** A run of words; `strong` ones carry the figures. */
 export interface Words {
@@ -40,6 +41,7 @@ function answerOf(run: Analysis, mode: ModeView): Answer {
     byBlock(run, mode.name, cell, 'cpu_per_request'),
     byBlock(run, reference.name, cell, 'cpu_per_request'),
   )
+  const basis = cpu && cpu.n !== latency.n ? `p50: ${basisOf(latency)}; CPU: ${basisOf(cpu)}` : basisOf(latency)
   return {
     mode,
     words: [
@@ -49,7 +51,7 @@ function answerOf(run: Analysis, mode: ModeView): Answer {
         : [say(` compared with ${reference.name}`)]),
       say(`,${at}.`),
     ],
-    basis: cpu && cpu.n !== latency.n ? `p50: ${basisOf(latency)}; CPU: ${basisOf(cpu)}` : basisOf(latency),
+    basis: [basis, powerText(latency, own, others)].filter(Boolean).join('; '),
   }
 }
 
@@ -60,10 +62,10 @@ function yardstick(run: Analysis, mode: ModeView, cell: CellView, at: string): A
     mode,
     words: [
       say('answers within '),
-      stress(humanInterval(estimate.centre, estimate.low, estimate.high, 'ns')),
+      stress(estimateText(estimate, 'ns')),
       say(' at p50'),
       ...(cpu.length > 0
-        ? [say(' for '), stress(human(estimateGeometric(cpu).centre, 's')), say(' of CPU per request')]
+        ? [say(' for '), stress(estimateText(estimateGeometric(cpu), 's')), say(' of CPU per request')]
         : []),
       say(`,${at}. The others are compared with it.`),
     ],
@@ -71,33 +73,37 @@ function yardstick(run: Analysis, mode: ModeView, cell: CellView, at: string): A
   }
 }
 
+/** An interval wider than its centre tells the direction, hardly the size. */
+const isWide = ({ centre, low, high, kind }: Estimate): boolean => kind === 'interval' && high - low > Math.abs(centre)
+
 /** «adds 120 µs (110–131) at p50», or that no difference could be seen. */
 export function latencyWords(difference: Paired): Words[] {
-  const { centre, low, high, kind } = difference
-  if (kind === 'interval' && includes(difference, 0))
-    return [say('shows '), stress(`no difference at p50 that this run could see (± ${human((high - low) / 2, 'ns')})`)]
+  const { centre, low, high, kind, n } = difference
+  if (n > 1 && includes(difference, 0)) {
+    const room =
+      kind === 'interval'
+        ? `that this run could see (± ${human((high - low) / 2, 'ns')})`
+        : `to be sure of (seen ${span(human(low, 'ns'), human(high, 'ns'))})`
+    return [say('shows '), stress(`no difference at p50 ${room}`)]
+  }
   const verb = centre < 0 ? 'saves' : 'adds'
   const [near, far] = centre < 0 ? [-high, -low] : [low, high]
-  return [say(`${verb} `), stress(humanInterval(Math.abs(centre), near, far, 'ns')), say(' at p50')]
+  const shown = estimateText({ ...difference, centre: Math.abs(centre), low: near, high: far }, 'ns')
+  return [say(`${verb} ${isWide(difference) ? 'roughly ' : ''}`), stress(shown), say(' at p50')]
 }
 
 /** «3.10 × (2.94–3.31) the CPU per request of baseline», or that no difference could be seen. */
 export function ratioWords(ratio: Paired, what: string, of: string): Words[] {
-  if (ratio.kind === 'interval' && includes(ratio, 1)) {
+  if (ratio.n > 1 && includes(ratio, 1)) {
     const half = ((ratio.high - ratio.low) / 2) * 100
-    return [
-      stress(`no difference in ${what.replace(/^the /, '')} that this run could see (± ${significant(half, 2)} %)`),
-      say(` from ${of}`),
-    ]
+    const room =
+      ratio.kind === 'interval'
+        ? `that this run could see (± ${significant(half, 2)} %)`
+        : `to be sure of (seen ${span(significant(ratio.low), significant(ratio.high))} ×)`
+    return [stress(`no difference in ${what.replace(/^the /, '')} ${room}`), say(` from ${of}`)]
   }
-  return [say('takes '), stress(ratioInterval(ratio.centre, ratio.low, ratio.high)), say(` ${what} of ${of}`)]
+  return [say('takes '), stress(ratioText(ratio)), say(` ${what} of ${of}`)]
 }
-
-/** «95 % t interval over 5 paired blocks», or that there are too few. */
-export const basisOf = ({ n, kind, confidence }: Pick<Paired, 'n' | 'kind' | 'confidence'>): string =>
-  kind === 'interval'
-    ? `${Math.round(confidence * 100)} % confidence, ${n} blocks`
-    : `only ${plural(n, 'valid block')}: the span of what was seen, no interval below ${fewestForInterval}`
 
 const closedMetrics = [
   { test: 'capacity', metric: 'throughput', what: 'requests per second' },
@@ -119,7 +125,7 @@ function capacityAnswer(run: Analysis, mode: ModeView, reference: ModeView | und
           mode,
           words: [
             say('reaches '),
-            stress(humanInterval(estimate.centre, estimate.low, estimate.high, quantityOf(metrics[metric].unit))),
+            stress(estimateText(estimate, quantityOf(metrics[metric].unit))),
             say(` (${what}).`),
           ],
           basis: basisOf(estimate),
@@ -130,29 +136,3 @@ function capacityAnswer(run: Analysis, mode: ModeView, reference: ModeView | und
     }
   return { mode, words: [say('has no valid shot.')], basis: 'nothing to compare' }
 }
-
-/** How the proof of path went for a mode. */
-export interface Proof {
-  readonly mode: ModeView
-  readonly shots: number
-  readonly proven: number
-  readonly factsHeld: number
-  readonly factsFailed: number
-  readonly voided: number
-}
-
-export const proofs = (run: Analysis): Proof[] =>
-  run.modes.map((mode) => {
-    const facts = run.record.facts.filter((fact) => fact.mode === mode.name)
-    const failed = new Set(facts.filter((fact) => !fact.holds).map((fact) => fact.shot))
-    const attested = new Set(facts.map((fact) => fact.shot))
-    const shots = run.shots.filter((shot) => shot.mode === mode.name)
-    return {
-      mode,
-      shots: shots.length,
-      proven: shots.filter((shot) => attested.has(shot.id) && !failed.has(shot.id)).length,
-      factsHeld: facts.filter((fact) => fact.holds).length,
-      factsFailed: facts.filter((fact) => !fact.holds).length,
-      voided: shots.filter((shot) => !shot.valid).length,
-    }
-  })

@@ -6,10 +6,12 @@ import { page } from './page.ts'
 import { percentileCurves } from './percentile-curves.ts'
 import { chartSection } from './sections/charts.ts'
 import { againSection, environmentSection } from './sections/environment.ts'
+import { factSection } from './sections/facts.ts'
 import { opening } from './sections/opening.ts'
 import { pathSection } from './sections/paths.ts'
-import { factSection, voidSection } from './sections/proof.ts'
+
 import { readingSection } from './sections/reading.ts'
+import { voidSection } from './sections/voids.ts'
 
 export interface ReportOptions {
   /** Charts to draw; default: all of the registry. */

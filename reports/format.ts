@@ -1,4 +1,5 @@
 /** Numbers for people: three significant digits, thousands separated, units that fit the size. */
+import type { Estimate } from '../harness/stats/summary.ts'
 
 interface Scale {
   readonly factor: number
@@ -79,15 +80,27 @@ export function humanInterval(centre: number, low: number, high: number, quantit
   return `${a}\u00a0${unit} (${span(b ?? '', c ?? '')})`
 }
 
+/** What of an estimate is told. */
+type Told = Pick<Estimate, 'centre' | 'low' | 'high' | 'kind' | 'n'>
+
+/** What is told of an estimate: an interval in brackets, or the range that was seen, or nothing beside a single value. */
+export function estimateText({ centre, low, high, kind, n }: Told, quantity: Quantity): string {
+  if (n === 1) return human(centre, quantity)
+  const text = humanInterval(centre, low, high, quantity)
+  return kind === 'interval' ? text : text.replace('(', '(seen ')
+}
+
 /** `2.94–3.31`; with a negative bound in words, because `-3–5` cannot be read. */
 export const span = (low: string, high: string): string =>
   low.startsWith('-') || high.startsWith('-') ? `${minus(low)} to ${minus(high)}` : `${low}–${high}`
 
 const minus = (digits: string): string => digits.replace(/^-/, '−')
 
-/** `3.10 × (2.94–3.31)`. */
-export const ratioInterval = (centre: number, low: number, high: number): string =>
-  `${significant(centre)}\u00a0× (${significant(low)}–${significant(high)})`
+/** `3.10 × (2.94–3.31)`, by the rules of `estimateText`. */
+export function ratioText({ centre, low, high, kind, n }: Told): string {
+  const factor = `${significant(centre)}\u00a0×`
+  return n === 1 ? factor : `${factor} (${kind === 'interval' ? '' : 'seen '}${significant(low)}–${significant(high)})`
+}
 
 export const integer = (value: number): string => Math.round(value).toLocaleString('en-US')
 

@@ -1,7 +1,9 @@
-/** What the counters of a path picture did during a shot: medians over the valid shots of one cell. */
+/**
+ * What the counters of a path picture did during one shot: of a single shot, so that they agree with each other and
+ * with its facts.
+ */
 import type { PathPicture } from '../harness/contracts.ts'
-import { median } from '../harness/stats/quantile.ts'
-import { type Analysis, type CellView, type ModeView, shotsOf } from './analysis.ts'
+import { type Analysis, type CellView, type ModeView, type ShotView, shotsOf } from './analysis.ts'
 
 /** Change over a shot by hop and counter; a counter that was not recorded is missing. */
 export type HopChanges = ReadonlyMap<string, number>
@@ -12,7 +14,8 @@ export interface MeasuredPath {
   readonly mode: ModeView
   readonly picture: PathPicture
   readonly cell: CellView | null
-  readonly shots: number
+  /** The shot that the counters are of; null without one that went this way. */
+  readonly shot: ShotView | null
   readonly changes: HopChanges
 }
 
@@ -21,23 +24,31 @@ export function measuredPaths(run: Analysis): MeasuredPath[] {
     const picture = run.record.manifest.modes[mode.name]?.picture
     if (!picture || picture.hops.length === 0) return []
     const cell = run.headline ?? run.cells[0] ?? null
-    const shots = new Set(
-      cell
-        ? shotsOf(run, mode.name, cell)
-            .filter((shot) => shot.valid)
-            .map((shot) => shot.id)
-        : [],
-    )
-    return [{ mode, picture, cell, shots: shots.size, changes: changesOf(run, shots) }]
+    const shot = cell ? tellingShot(run, shotsOf(run, mode.name, cell)) : null
+    return [{ mode, picture, cell, shot, changes: shot ? changesOf(run, shot) : new Map() }]
   })
 }
 
-function changesOf(run: Analysis, shots: ReadonlySet<string>): HopChanges {
-  const seen = new Map<string, number[]>()
-  for (const row of run.record.hops) {
-    if (row.value === null || !shots.has(row.shot)) continue
-    const key = changeKey(row.hop, row.counter)
-    seen.set(key, [...(seen.get(key) ?? []), row.value])
-  }
-  return new Map([...seen].map(([key, values]) => [key, median(values)]))
+/**
+ * The shot that opened the most connections, on the client's side and behind the proxies: these keep connections from
+ * one shot to the next, and the rules count new ones only. Valid shots first; a shot that is void for the host's
+ * weather still shows the way, one whose facts failed does not.
+ */
+function tellingShot(run: Analysis, shots: readonly ShotView[]): ShotView | null {
+  const opened = new Map<string, number>()
+  for (const row of run.record.hops)
+    if (row.unit === 'connections' && row.value !== null) opened.set(row.shot, (opened.get(row.shot) ?? 0) + row.value)
+  const astray = new Set(run.record.facts.filter((fact) => !fact.holds).map((fact) => fact.shot))
+  const inOrder = shots
+    .filter((shot) => opened.has(shot.id) && !astray.has(shot.id))
+    .sort(
+      (a, b) =>
+        Number(b.valid) - Number(a.valid) || (opened.get(b.id) ?? 0) - (opened.get(a.id) ?? 0) || a.block - b.block,
+    )
+  return inOrder[0] ?? null
+}
+
+function changesOf(run: Analysis, shot: ShotView): HopChanges {
+  const rows = run.record.hops.filter((row) => row.shot === shot.id)
+  return new Map(rows.flatMap((row) => (row.value === null ? [] : [[changeKey(row.hop, row.counter), row.value]])))
 }

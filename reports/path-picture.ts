@@ -62,22 +62,35 @@ function drawLinks(picture: PathPicture, { boxes }: Layout): string[] {
     if (!from || !to) return []
     const look = linkLooks[link.carries]
     const stroke = `fill="none" stroke="${look.colour}" stroke-width="${look.width}"${look.dash ? ` stroke-dasharray="${look.dash}"` : ''}`
-    const line = `<path d="${route(from, to)}" ${stroke} data-says="${attribute(`${from.hop.label} → ${to.hop.label}: ${link.label ?? look.name}`)}"/>`
+    const { line: way, head } = route(from, to)
+    const says = attribute(`${from.hop.label} → ${to.hop.label}: ${link.label ?? look.name}`)
+    const line = `<g data-says="${says}"><path d="${way}" ${stroke}/><path class="head" d="${head}" fill="${look.colour}"/></g>`
     return [line + (link.label ? linkLabel(from, to, link.label, look.colour) : '')]
   })
 }
 
 const middle = (box: Box): { x: number; y: number } => ({ x: box.x + laneWidth / 2, y: box.y + box.height / 2 })
 
-/** Straight down or up within a lane; between lanes level, or with one bend in the gap. */
-function route(from: Box, to: Box): string {
+/** Length of an arrowhead, px; lines end where it begins. */
+const headLength = 9
+
+/** Straight down or up within a lane; between lanes level, or with one bend in the gap. Ends in an arrowhead. */
+function route(from: Box, to: Box): { readonly line: string; readonly head: string } {
   const [a, b] = [middle(from), middle(to)]
-  if (from.lane === to.lane)
-    return b.y > a.y ? `M${a.x},${from.y + from.height}V${to.y}` : `M${a.x},${from.y}V${to.y + to.height}`
-  const forward = to.lane > from.lane
-  const [start, end] = forward ? [from.x + laneWidth, to.x] : [from.x, to.x + laneWidth]
-  const bend = forward ? start + laneGap / 2 : start - laneGap / 2
-  return Math.abs(a.y - b.y) < 1 ? `M${start},${a.y}H${end}` : `M${start},${a.y}H${bend}V${b.y}H${end}`
+  if (from.lane === to.lane) {
+    const [start, end, way] = b.y > a.y ? [from.y + from.height, to.y, 1] : [from.y, to.y + to.height, -1]
+    const neck = end - way * headLength
+    return { line: `M${a.x},${start}V${neck}`, head: `M${a.x},${end}L${a.x - 5.5},${neck}H${a.x + 5.5}Z` }
+  }
+  const way = to.lane > from.lane ? 1 : -1
+  const [start, end] = way > 0 ? [from.x + laneWidth, to.x] : [from.x, to.x + laneWidth]
+  const neck = end - way * headLength
+  const bend = start + (way * (laneGap - headLength)) / 2
+  const level = Math.abs(a.y - b.y) < 1
+  return {
+    line: level ? `M${start},${a.y}H${neck}` : `M${start},${a.y}H${bend}V${b.y}H${neck}`,
+    head: `M${end},${b.y}L${neck},${b.y - 5.5}V${b.y + 5.5}Z`,
+  }
 }
 
 /** Beside an upright link; below the first box of a level one, where the row's gap is free. */

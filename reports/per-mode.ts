@@ -1,9 +1,10 @@
 /** Charts of one closed-loop figure: a row per mode, its mean and interval, panels for cells or directions. */
+import { fewestForInterval } from '../harness/stats/summary.ts'
 import type { MetricName } from '../results/columns.ts'
 import { metrics } from '../results/columns.ts'
 import { cellsOf } from './analysis.ts'
 import { type ChartInput, cellLabel, defineChart, type Point, points, type ReportChart } from './chart.ts'
-import { human, humanInterval, quantityOf } from './format.ts'
+import { estimateText, human, plural, quantityOf } from './format.ts'
 import { modeColour, modeShape, names, says } from './marks.ts'
 import { standIn } from './theme.ts'
 
@@ -22,7 +23,10 @@ interface Figure extends Point {
   readonly panel: string
 }
 
-const axisUnits = { 'bit/s': { factor: 1e9, unit: 'Gbit/s' }, '/s': { factor: 1e3, unit: 'k/s' } } as const
+const axisUnits = {
+  'bit/s': { factor: 1e9, unit: 'Gbit/s' },
+  '/s': { factor: 1e3, unit: 'thousand per second (k/s)' },
+} as const
 
 /** Panels are named by what tells them apart, so that one panel carries just its setting. */
 function figuresOf(run: ChartInput, views: readonly View[]): Figure[] {
@@ -51,8 +55,8 @@ export const perMode = ({ views, ...recipe }: Recipe): ReportChart =>
         centre: figure.estimate.centre / factor,
         low: figure.estimate.low / factor,
         high: figure.estimate.high / factor,
-        shown: human(figure.estimate.centre, quantity(figure)),
-        says: `${figure.mode.name}, ${figure.panel}: ${humanInterval(figure.estimate.centre, figure.estimate.low, figure.estimate.high, quantity(figure))}, ${figure.estimate.n} blocks`,
+        shown: `${human(figure.estimate.centre, quantity(figure))}${figure.estimate.n < fewestForInterval ? ` (${plural(figure.estimate.n, 'block')})` : ''}`,
+        says: `${figure.mode.name}, ${figure.panel}: ${estimateText(figure.estimate, quantity(figure))}, ${plural(figure.estimate.n, 'block')}`,
       }))
       const panels = [...new Set(values.map(({ panel }) => panel))]
       return panelSpec(run, values, panels, unit)
@@ -74,7 +78,7 @@ function panelSpec(run: ChartInput, values: readonly object[], panels: readonly 
   const x = { type: 'quantitative', scale: { zero: true, nice: true, padding: 0 } } as const
   // The words stand right of the interval; half an axis of air keeps the longest inside its panel.
   const longest = Math.max(...values.map((value) => Number((value as { high: number }).high)))
-  const scale = { ...x.scale, domain: [0, longest * 1.22] }
+  const scale = { ...x.scale, domain: [0, longest * 1.3] }
   return {
     data: { values },
     facet: { column: { field: 'panel', type: 'nominal', sort: panels, spacing: 28 } },

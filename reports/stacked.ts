@@ -13,6 +13,9 @@ interface Recipe extends Pick<ReportChart, 'name' | 'title' | 'question' | 'capt
   readonly axis: { readonly unit: string; readonly factor: number }
 }
 
+/** Share of the longest bar below which a part cannot be seen. */
+const thinnest = 0.004
+
 /** The kernel at the foot, then the server, then the proxies in order of appearance. */
 function componentsOf(parts: readonly Part[]): string[] {
   const all = [...new Set(parts.map(({ component }) => component))]
@@ -46,17 +49,21 @@ export const stacked = ({ parts: collect, label, quantity, axis, ...recipe }: Re
       const parts = collect(run)
       if (parts.length === 0) return null
       const panelOf = (part: Part) => label(run, part)
-      const components = componentsOf(parts)
       const totals = totalsOf(parts, panelOf)
+      // A part too thin to see anywhere needs no colour; the table still has it.
+      const thin = thinnest * Math.max(...totals.map((total) => total.value))
+      const components = componentsOf(parts.filter((part) => part.value > thin))
       const values = [
-        ...parts.map((part) => ({
-          mode: part.mode.name,
-          panel: panelOf(part),
-          component: part.component,
-          place: components.indexOf(part.component),
-          value: part.value / axis.factor,
-          says: `${part.mode.name}, ${part.component}: ${human(part.value, quantity)}`,
-        })),
+        ...parts
+          .filter((part) => components.includes(part.component))
+          .map((part) => ({
+            mode: part.mode.name,
+            panel: panelOf(part),
+            component: part.component,
+            place: components.indexOf(part.component),
+            value: part.value / axis.factor,
+            says: `${part.mode.name}, ${part.component}: ${human(part.value, quantity)}`,
+          })),
         ...totals.map((total) => ({ ...total, total: total.value / axis.factor, shown: human(total.value, quantity) })),
       ]
       const panels = [...new Set(parts.map(panelOf))]

@@ -4,6 +4,9 @@ import { paletteCss } from './theme.ts'
 const light = `color-scheme:light;--paper:#fbfaf8;--card:#fff;--ink:#1c2127;--muted:#59626d;--line:#e3e0da;--link:#0a5a9c;--good:#12714f;--bad:#b3261e;--soft:#f2efe9;--plain:#b0431a;--mtls:#0b7a75;--hbone:#2458c5;--vsock:#8b3d92;--memory:#3f7d20;${paletteCss('light')}`
 const dark = `color-scheme:dark;--paper:#14171b;--card:#1b1f25;--ink:#e8eaed;--muted:#a3adb8;--line:#323942;--link:#7cc0ff;--good:#5fd3a5;--bad:#ff8f86;--soft:#232930;--plain:#ff9b63;--mtls:#4fd0c7;--hbone:#8fb0ff;--vsock:#df9be5;--memory:#9fd67a;${paletteCss('dark')}`
 
+/** The colours by name, for pictures that stand alone. */
+export const schemes = { light, dark } as const
+
 export const style = `
 :root{${light}}
 @media (prefers-color-scheme:dark){:root:not([data-scheme=light]){${dark}}}
@@ -30,7 +33,7 @@ p{margin:0 0 12px;max-width:72ch}
 .answers{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}
 .answer{background:var(--card);border:1px solid var(--line);border-left:5px solid var(--own);border-radius:10px;padding:18px 22px 14px}
 .answer h3{margin:0 0 6px}.answer p{font-size:1.08rem;line-height:1.5;margin:0 0 8px}.answer strong{white-space:normal}
-.answer .basis,.basis{color:var(--muted);font-size:.86rem;margin:0}
+.answer .basis,.basis{color:var(--muted);font-size:.86rem;margin:0}.host{max-width:none;margin-top:16px}
 .mark{margin-right:9px;vertical-align:-1.5px;flex:none}
 .notice{background:var(--soft);border-left:4px solid var(--bad);padding:10px 16px;border-radius:6px}
 .sign{font-weight:700}.good{color:var(--good)}.bad{color:var(--bad)}
@@ -39,7 +42,8 @@ th,td{text-align:left;vertical-align:top;padding:7px 18px 7px 0;border-bottom:1p
 thead th{color:var(--muted);font-weight:500;font-size:.85rem;white-space:nowrap}
 tbody th{font-weight:600;white-space:nowrap}
 td.figure{white-space:nowrap}
-table.wide{width:100%;min-width:720px}#facts td:first-child{width:46%}#facts td:nth-child(2){width:120px}
+table.wide{width:100%;min-width:720px}#voided td:first-child:not(.mono){white-space:nowrap}#facts td:first-child{width:46%}#facts td:nth-child(2){width:120px}
+tr.when th{white-space:normal;font-weight:600;padding-top:18px;color:var(--muted);font-size:.88rem}
 .proof td,.proof th{white-space:nowrap}
 figure{margin:0}
 .chart,.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px 26px 18px;margin:0 0 24px}
@@ -62,7 +66,7 @@ ol.way .lane{color:var(--muted);font-size:.82rem}ol.way .detail{color:var(--mute
 ol.way .next{font-size:.84rem;font-weight:600}
 .tip{position:fixed;z-index:10;max-width:340px;pointer-events:none;background:var(--ink);color:var(--paper);font-size:.86rem;line-height:1.4;padding:7px 11px;border-radius:7px;white-space:pre-line}
 footer{border-top:1px solid var(--line);color:var(--muted);font-size:.88rem;padding:22px 0 48px}
-@media (max-width:719px){.page{padding:0 16px}header.top{padding-top:26px;flex-direction:column}section{margin:40px 0}.chart,.card{padding:18px 16px 14px;border-radius:10px}.path-drawing{display:none}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}.proof td,.proof th{padding-right:14px}}
+@media (max-width:719px){.page{padding:0 16px}header.top{padding-top:26px;flex-direction:column}section{margin:40px 0}.chart,.card{padding:18px 16px 14px;border-radius:10px}.path-drawing{display:none}dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}.proof td,.proof th{padding-right:12px}.proof td{white-space:normal}}
 @media (min-width:720px){ol.way{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 @media print{:root,:root[data-scheme]{${light}--paper:#fff}.scheme,nav.contents,.skip,.tip,details:not([open]){display:none}body{font-size:11pt}.chart,.card,.answer{break-inside:avoid;border-color:#bbb}section{margin:24pt 0}.scroll{overflow:visible}.scroll>svg{max-width:100%}}

@@ -29,7 +29,7 @@ const verdict = (dot: Dot): string => (dot.valid ? 'valid' : 'void')
 export default defineChart({
   name: 'blocks',
   title: 'Did the figures stay where they were?',
-  question: 'p50 of every shot at the middle load, block after block: what drifts or scatters shows here.',
+  question: 'p50 of every shot at the load of the answers, block after block: what drifts or scatters shows here.',
   caption:
     'One mark per shot and block; within a block the modes ran in random order, each with all its processes restarted. Hollow marks are void and enter no estimate.',
   order: 9,
@@ -53,7 +53,7 @@ export default defineChart({
           scale: { domain: blocksOf(run) },
           axis: { labelAngle: 0, title: 'block' },
         },
-        xOffset: { field: 'mode', type: 'nominal', sort: names(run.modes) },
+        xOffset: { field: 'mode', type: 'nominal', sort: names(run.modes), scale: { domain: names(run.modes) } },
         y: {
           field: 'latency',
           type: 'quantitative',

@@ -1,7 +1,8 @@
 import { cellsOf } from '../analysis.ts'
 import { type ChartInput, cellLabel, defineChart, type Point, points } from '../chart.ts'
-import { human, humanInterval } from '../format.ts'
+import { estimateText, human, plural } from '../format.ts'
 import { durationLabels, logAxis, modeColour, modeShape, names, says } from '../marks.ts'
+import { standIn } from '../theme.ts'
 
 const percentiles = [
   { metric: 'latency_p50', label: 'p50' },
@@ -14,15 +15,24 @@ const labelOf = (point: Point) => percentiles.find(({ metric }) => metric === po
 const pointsOf = (run: ChartInput): Point[] =>
   percentiles.flatMap(({ metric }) => points(run, cellsOf(run, 'latency'), metric))
 
-const words = ({ estimate }: Point): string =>
-  `${humanInterval(estimate.centre, estimate.low, estimate.high, 'ns')}${estimate.kind === 'range' ? ' range' : ''}`
+/** Loads and percentiles of which no mode has a figure: said in their place, so that a gap is not taken for zero. */
+function emptySlots(run: ChartInput, all: readonly Point[]) {
+  const cells = cellsOf(run, 'latency')
+  return cells.flatMap((cell) =>
+    percentiles.flatMap(({ metric, label }) =>
+      all.some((point) => point.cell === cell && point.metric === metric)
+        ? []
+        : [{ load: cellLabel(cell, cells), percentile: label, empty: `no ${label}` }],
+    ),
+  )
+}
 
 export default defineChart({
   name: 'latency',
   title: 'How long does a request take?',
   question: 'Latency at the same rate for every mode, from the planned moment of sending to the answer.',
   caption:
-    'Each mark is the mean over blocks, each line its 95 % interval (the range, below five blocks). Lower is better; the scale is logarithmic, so equal distances are equal ratios. A percentile with fewer than 100 samples beyond it is left out.',
+    'Each mark is the mean over the blocks with a valid shot, each line its 95 % interval (the range, below five blocks). Lower is better; the scale is logarithmic, so equal distances are equal ratios. A percentile is left out of a shot that has fewer than 100 samples beyond it, or whose driver was itself late there; the table says how many blocks are behind each mark.',
   order: 1,
   spec(run) {
     const all = pointsOf(run)
@@ -36,12 +46,22 @@ export default defineChart({
       centre: micro(point.estimate.centre),
       low: micro(point.estimate.low),
       high: micro(point.estimate.high),
-      says: `${point.mode.name}, ${labelOf(point)} at ${cellLabel(point.cell, cells)}: ${words(point)}, ${point.estimate.n} blocks`,
+      says: `${point.mode.name}, ${labelOf(point)} at ${cellLabel(point.cell, cells)}: ${estimateText(point.estimate, 'ns')}, ${plural(point.estimate.n, 'block')}`,
     }))
     const axis = logAxis(values.flatMap(({ low, high }) => [low, high]))
     const y = { type: 'quantitative', scale: { type: 'log', domain: axis.domain, nice: false } }
+    const byMode = {
+      xOffset: {
+        field: 'mode',
+        type: 'nominal',
+        sort: names(run.modes),
+        scale: { domain: names(run.modes), paddingOuter: 0.5 },
+      },
+      color: modeColour(run.modes),
+      description: says,
+    }
     return {
-      data: { values },
+      data: { values: [...values, ...emptySlots(run, all)] },
       facet: {
         column: { field: 'load', type: 'ordinal', sort: cells.map((cell) => cellLabel(cell, cells)), spacing: 28 },
       },
@@ -55,21 +75,26 @@ export default defineChart({
             sort: percentiles.map(({ label }) => label),
             axis: { labelAngle: 0, labelFontSize: 13, title: null },
           },
-          xOffset: { field: 'mode', type: 'nominal', sort: names(run.modes), scale: { paddingOuter: 0.5 } },
-          color: modeColour(run.modes),
-          description: says,
         },
         layer: [
           {
+            transform: [{ filter: 'isValid(datum.mode)' }],
             mark: { type: 'rule', strokeWidth: 2 },
             encoding: {
+              ...byMode,
               y: { field: 'low', ...y, axis: { title: null, values: axis.ticks, labelExpr: durationLabels } },
               y2: { field: 'high' },
             },
           },
           {
+            transform: [{ filter: 'isValid(datum.mode)' }],
             mark: { type: 'point', filled: true, size: 80, opacity: 1 },
-            encoding: { y: { field: 'centre', ...y }, shape: modeShape(run.modes) },
+            encoding: { ...byMode, y: { field: 'centre', ...y }, shape: modeShape(run.modes) },
+          },
+          {
+            transform: [{ filter: 'isValid(datum.empty)' }],
+            mark: { type: 'text', fontSize: 12, fontStyle: 'italic', color: standIn.muted, y: 'height', dy: -12 },
+            encoding: { text: { field: 'empty', type: 'nominal' } },
           },
         ],
       },

@@ -65,7 +65,10 @@ export default defineChart({
             scale: { type: 'log', domain: axis.domain, nice: false },
             axis: { title: null, values: axis.ticks, labelExpr: durationLabels },
           },
-          color: modeColour(run.modes),
+          color: {
+            ...modeColour(run.modes),
+            legend: { symbolType: 'stroke', symbolSize: 400, symbolStrokeWidth: 2.5 },
+          },
         },
         layer: [
           { mark: { type: 'line', strokeWidth: 2.5 }, encoding: { strokeDash: dashes(run) } },

@@ -30,11 +30,15 @@ ${scrollBox(`Chart: ${chart.title}`, raw(svg))}
 export async function chartSection(charts: readonly ReportChart[], run: ChartInput): Promise<Html> {
   const inOrder = [...charts].sort((a, b) => a.order - b.order)
   const figures: Html[] = []
+  const missing: string[] = []
   for (const chart of inOrder) {
     const drawn = await figure(chart, run)
     if (drawn) figures.push(drawn)
+    else missing.push(chart.title)
   }
+  const left =
+    missing.length > 0 && html`<p class="basis">Not drawn, because no valid shot answers it: ${missing.join(' ')}</p>`
   const empty = html`<p>No valid shot to draw: see below why.</p>`
   return html`<section id="charts" aria-labelledby="charts-title"><h2 id="charts-title">What was measured?</h2>
-${figures.length > 0 ? figures : empty}</section>`
+${figures.length > 0 ? [...figures, left] : empty}</section>`
 }

@@ -1,36 +1,25 @@
 /** Where and how the run was made, how to make it again, and its files. */
 
-import { median, quantile } from '../../harness/stats/quantile.ts'
 import { describeWarning } from '../../harness/warnings.ts'
 import { tables } from '../../results/columns.ts'
-import { type Analysis, groupBy } from '../analysis.ts'
-import { human, integer, plural, significant } from '../format.ts'
+import type { Analysis } from '../analysis.ts'
+import { human, integer, plural } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import { modeMark } from '../mode-mark.ts'
+import { hostShare, shareText, spins, spinText } from '../weather.ts'
 import { scrollBox } from './charts.ts'
 
 const list = (entries: readonly (readonly [string, string | Html])[]): Html =>
   html`<dl class="facts">${entries.filter(([, value]) => value !== '').map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
 
-/** What others took of the host's CPU time during the windows, as median and worst. */
+/** What others took of the host's CPU time during the windows, and how fast the CPUs were beside them. */
 function weather(run: Analysis): [string, string][] {
-  const shots = [
-    ...groupBy(
-      run.record.samples.filter((sample) => sample.component === 'host'),
-      (sample) => sample.shot,
-    ).values(),
+  const [steal, foreign, spin] = [hostShare(run, 'steal_seconds'), hostShare(run, 'foreign_seconds'), spins(run)]
+  return [
+    ['CPU time stolen', steal ? shareText(steal) : ''],
+    ['CPU time of others', foreign ? shareText(foreign) : ''],
+    ['speed of the CPUs', spin ? spinText(spin) : ''],
   ]
-  const share = (name: string, metric: string): [string, string] => {
-    const shares = shots.flatMap((samples) => {
-      const seconds = (wanted: string) => samples.find((sample) => sample.metric === wanted)?.value ?? null
-      const [part, total] = [seconds(metric), seconds('total_seconds')]
-      return part === null || total === null || total <= 0 ? [] : [(100 * part) / total]
-    })
-    const said = () =>
-      `${significant(median(shares), 2)} % in the median, ${significant(quantile(shares, 1), 2)} % at worst`
-    return [name, shares.length === 0 ? '' : said()]
-  }
-  return [share('CPU time stolen', 'steal_seconds'), share('CPU time of others', 'foreign_seconds')]
 }
 
 function versions(run: Analysis): Html {
@@ -40,7 +29,7 @@ function versions(run: Analysis): Html {
       (mode) => {
         const facts = run.record.manifest.modes[mode.name]
         const known = Object.entries(facts?.versions ?? {})
-        return html`<tr><th scope="row">${modeMark(mode)}${mode.name}</th><td>${mode.proxy}</td><td>${mode.sandbox}</td><td>${known.length > 0 ? known.map(([name, version]) => `${name} ${version}`).join(' · ') : 'none'}</td></tr>`
+        return html`<tr><th scope="row">${modeMark(mode)}${mode.name}</th><td>${mode.proxy}</td><td>${mode.sandbox}</td><td>${known.length > 0 ? known.map(([name, version]) => (version.startsWith(name) ? version : `${name} ${version}`)).join(' · ') : 'none'}</td></tr>`
       },
     )}</tbody></table>`,
   )}`

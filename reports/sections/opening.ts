@@ -1,9 +1,11 @@
 /** First screen: what was run, one sentence per mode, whether each proved its path. */
 import type { Analysis } from '../analysis.ts'
-import { type Answer, answers, type Proof, proofs } from '../answers.ts'
-import { integer, plural } from '../format.ts'
+import { type Answer, answers } from '../answers.ts'
+import { integer, plural, significant } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import { modeMark } from '../mode-mark.ts'
+import { type Proof, proofs } from '../proofs.ts'
+import { hostLine } from '../weather.ts'
 
 /** An interval stays on one line: word joiners around its dash. */
 const unbroken = (text: string): string => text.replaceAll('–', '\u2060–\u2060')
@@ -25,17 +27,42 @@ const proofItem = ({ mode, shots, proven, factsHeld, factsFailed, voided }: Proo
 <td>${voided > 0 ? html`<a href="#voided">${plural(voided, 'shot')} void</a>` : 'none void'}</td>
 </tr>`
 
-const unfinished = (outcome: string): Html | null =>
-  outcome === 'done'
-    ? null
-    : html`<p class="notice" role="note">This run ended as «${outcome}»: the page shows what had been measured by then.</p>`
+/** What an outcome other than «done» means for the reader. */
+const outcomes: Readonly<Record<string, string>> = {
+  running: 'This run has not said that it ended: the page shows what had been measured by then.',
+  interrupted: 'This run was stopped before its end: the page shows what had been measured by then.',
+  failed: 'This run failed before its end: the page shows what had been measured by then.',
+}
+
+function notice(run: Analysis): Html | null {
+  const { outcome } = run.record.manifest
+  const lost = run.shots.filter((shot) => !shot.valid).length
+  const undecided = `Too many shots are void (${integer(lost)} of ${integer(run.shots.length)}) for this run to decide anything. The figures rest on the valid ones: a first look, to be repeated on a quieter machine.`
+  const nothing =
+    'Every shot is void: this run says nothing about costs. The page shows which way the traffic went, and why no shot counts.'
+  const words = outcome === 'undecided' ? (lost === run.shots.length ? nothing : undecided) : outcomes[outcome]
+  return words ? html`<p class="notice" role="note">${words}</p>` : null
+}
+
+/** The load that all answers share, said once and in full. */
+function loadLine(run: Analysis): Html | null {
+  const cell = run.headline
+  if (!cell) return null
+  const { rates } = run.record.manifest
+  const share =
+    cell.loadPercent === null
+      ? ''
+      : `, ${significant(cell.loadPercent, 2)} % of what ${rates ? `the weakest mode (${rates.weakest})` : 'the weakest mode'} can carry`
+  return html`<p class="question">All modes were asked the same: ${cell.protocol.toUpperCase()} over ${plural(cell.connections, 'connection')}${cell.rate === null ? '' : ` at ${integer(cell.rate)} requests/s`}${share}.</p>`
+}
 
 export function opening(run: Analysis): Html {
-  const { manifest } = run.record
   return html`<section id="answer" aria-labelledby="answer-title">
 <h2 id="answer-title">What does each datapath cost?</h2>
-${unfinished(manifest.outcome)}
+${notice(run)}
+${loadLine(run)}
 <ul class="answers">${answers(run).map(answerItem)}</ul>
+<p class="basis host"><strong>Host:</strong> ${hostLine(run)}.</p>
 <h3 id="proof-title">Did the traffic go that way?</h3>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="proof-title"><table class="proof"><caption class="unseen">Proof of path by mode</caption>
 <tbody>${proofs(run).map(proofItem)}</tbody></table></div>

@@ -2,7 +2,6 @@
 import type { Carries } from '../../harness/contracts.ts'
 import { type Analysis, cellsOf } from '../analysis.ts'
 import { cellLabel } from '../chart.ts'
-import { plural } from '../format.ts'
 import { changeKey, type MeasuredPath, measuredPaths } from '../hop-changes.ts'
 import { type Html, html, raw } from '../html.ts'
 import { modeMark } from '../mode-mark.ts'
@@ -35,13 +34,21 @@ function way({ mode, picture, changes }: MeasuredPath): Html {
   return html`<ol class="way" style="--own:var(--mode-${mode.index % 8})" aria-label="Hops of ${mode.name}, in order">${hops}</ol>`
 }
 
+/** Whether some hop of the shot saw requests but opened no connection. */
+const keptOpen = ({ picture, changes }: MeasuredPath): boolean =>
+  picture.hops.some((hop) =>
+    hop.counters.some(
+      (counter) =>
+        counter.unit === 'connections' && hop.kind !== 'wire' && changes.get(changeKey(hop.id, counter.key)) === 0,
+    ),
+  )
+
 function figure(path: MeasuredPath, run: Analysis): Html {
-  const { mode, picture, changes, cell, shots } = path
+  const { mode, picture, changes, shot } = path
   const drawn = raw(drawPath(picture, changes, `var(--mode-${mode.index % 8})`))
-  const cells = cell ? cellsOf(run, cell.test) : []
-  const counted = cell
-    ? `Counters: change over one shot (${cell.test} at ${cellLabel(cell, cells)}, warm-up included), median of ${plural(shots, 'valid shot')}.`
-    : 'No shot has counted anything yet.'
+  const counted = shot
+    ? html`Counters: change over the shot <span class="mono">${shot.id}</span> (${shot.cell.test} at ${cellLabel(shot.cell, cellsOf(run, shot.cell.test))}, warm-up included${!shot.valid && '; the shot is void, but its facts held'}).${keptOpen(path) && ' Where connections are 0, the proxies used those that an earlier shot had opened: rules count new ones only.'}`
+    : 'No shot that counts has been counted here.'
   return html`<figure class="card" id="path-${mode.index}">
 <h3>${modeMark(mode)}Which way does ${mode.name} go?</h3>
 <p class="question">${mode.about}</p>
