@@ -304,7 +304,15 @@ export interface Sample {
 export interface Collector {
   readonly name: string
   readonly about: string
-  start(path: Path): Promise<{ stop(): Promise<readonly Sample[]> }>
+  /** Called before the driver begins: what takes long is read here, beside nothing that is measured. */
+  start(path: Path): Promise<Collecting>
+}
+
+export interface Collecting {
+  /** The measured window begins: only quick reads, for the driver is at work. */
+  window(): Promise<void>
+  /** The window has ended: samples over it. */
+  stop(): Promise<readonly Sample[]>
 }
 
 /** One metric of one shot: name from results/columns.ts. */

@@ -10,12 +10,6 @@ export interface Fired {
 /** Beyond its planned time, a driver gets this long to open connections and to bring its result, ms. */
 const graceMs = 15_000
 
-/** Starts all collectors; the returned function stops them and gives their samples. */
-async function collect(collectors: readonly Collector[], path: Path): Promise<() => Promise<readonly Sample[]>> {
-  const started = await Promise.all(collectors.map((collector) => collector.start(path)))
-  return async () => (await Promise.all(started.map((collecting) => collecting.stop()))).flat()
-}
-
 /** Fires; throws what the driver threw, or BenchError `failed` when the driver hangs. */
 export async function fire(
   driver: Driver,
@@ -26,17 +20,20 @@ export async function fire(
 ): Promise<Fired> {
   const { warmupSeconds, durationSeconds } = shot.cell
   const deadline = AbortSignal.timeout((warmupSeconds + durationSeconds) * 1000 + graceMs)
-  let collecting: Promise<() => Promise<readonly Sample[]>> | undefined
+  const collecting = await Promise.all(collectors.map((collector) => collector.start(path)))
+  let window: Promise<unknown> | undefined
   let samples: Promise<readonly Sample[]> | undefined
   const hooks = {
     signal: AbortSignal.any([signal, deadline]),
     measuring: () => {
-      collecting = collect(collectors, path)
-      collecting.catch(() => {}) // told when the samples are awaited
+      window = Promise.all(collecting.map((each) => each.window()))
+      window.catch(() => {}) // told when the samples are awaited
     },
     measured: () => {
-      samples = collecting?.then((stop) => stop())
-      samples?.catch(() => {})
+      samples = Promise.resolve(window).then(async () =>
+        (await Promise.all(collecting.map((each) => each.stop()))).flat(),
+      )
+      samples.catch(() => {})
     },
   }
   try {

@@ -38,12 +38,10 @@ export function parseProcess(text: string): ProcessCpu {
 
 export type Processes = ReadonlyMap<number, ProcessCpu>
 
-export interface CpuSnapshot {
-  readonly host: HostCpu
-  readonly processes: Processes
-}
+export const readHostCpu = (): HostCpu => parseHostCpu(readFileSync('/proc/stat', 'utf8'))
 
-export function readCpu(): CpuSnapshot {
+/** All processes of the host; takes milliseconds. */
+export function readProcesses(): Processes {
   const processes = new Map<number, ProcessCpu>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -53,7 +51,7 @@ export function readCpu(): CpuSnapshot {
       // ended between the listing and the reading
     }
   }
-  return { host: parseHostCpu(readFileSync('/proc/stat', 'utf8')), processes }
+  return processes
 }
 
 /** Kernel threads hang below kthreadd, pid 2: their time is the kernel's, not a neighbour's. */

@@ -53,6 +53,7 @@ const ambient: Mode = {
       components: bed.components,
       stacks: bed.stacks,
       versions: {
+        ...bed.versions,
         envoy: mesh.proxies[0]?.info.version ?? '',
         iptables: await iptablesVersion(bed.clientPod.place),
         rules: ambientInPod.source,

@@ -54,7 +54,7 @@ const baseline: Mode = {
       client: bed.client,
       components: bed.components,
       stacks: bed.stacks,
-      versions: {},
+      versions: bed.versions,
       picture: route,
       observe: () => observeAll(probes),
       standing: (now) => [

@@ -218,7 +218,7 @@ const sidecar: Mode = {
       client: bed.client,
       components: bed.components,
       stacks: bed.stacks,
-      versions: { envoy: clientProxy.info.version, iptables, rules: sidecarRedirect.source },
+      versions: { ...bed.versions, envoy: clientProxy.info.version, iptables, rules: sidecarRedirect.source },
       picture: route,
       observe: () => observeAll(probes),
       standing: (now) => standing(now, bed.proxyConcurrency),

@@ -142,6 +142,7 @@ const waypoint: Mode = {
       components: bed.components,
       stacks: bed.stacks,
       versions: {
+        ...bed.versions,
         envoy: proxy.info.version,
         iptables: await iptablesVersion(bed.clientPod.place),
         rules: ambientInPod.source,

@@ -1,7 +1,7 @@
 /** CPU seconds of each component, and of the kernel: what the host was busy beyond all processes (softirq). */
 import type { Component, Path, Sample } from '../contracts.ts'
 import { defineCollector } from '../define.ts'
-import { foreignSeconds, harnessSeconds, readCpu } from '../proc-stat.ts'
+import { foreignSeconds, harnessSeconds, readHostCpu, readProcesses } from '../proc-stat.ts'
 
 type Readings = Map<string, { component: Component; seconds: number; source: string }>
 
@@ -28,34 +28,41 @@ function differences(before: Readings, after: Readings): Sample[] {
   }))
 }
 
+const host = (metric: string, value: number, component = 'host'): Sample => ({
+  component,
+  role: 'host',
+  metric,
+  unit: 's',
+  value: Math.max(0, value),
+  source: 'proc-stat',
+})
+
 export default defineCollector({
   name: 'cpu',
   about: 'CPU seconds of each component, of the kernel, and of processes that are not the run’s',
   async start(path) {
-    const before = { cpu: readCpu(), components: await readComponents(path) }
+    // Reading all of /proc takes milliseconds of a core: done before the driver begins, then scaled to the window.
+    const [processes, startedAt] = [readProcesses(), performance.now()]
+    let from = { cpu: readHostCpu(), components: await readComponents(path), at: startedAt }
     return {
+      async window() {
+        from = { cpu: readHostCpu(), components: await readComponents(path), at: performance.now() }
+      },
       async stop() {
-        const after = { cpu: readCpu(), components: await readComponents(path) }
-        const samples = differences(before.components, after.components)
+        const to = { cpu: readHostCpu(), components: await readComponents(path), at: performance.now() }
+        const now = readProcesses()
+        const windowShare = (to.at - from.at) / (to.at - startedAt)
+        const samples = differences(from.components, to.components)
         const own = samples.reduce((sum, sample) => sum + sample.value, 0)
-        const host = (metric: string, value: number, component = 'host'): Sample => ({
-          component,
-          role: 'host',
-          metric,
-          unit: 's',
-          value: Math.max(0, value),
-          source: 'proc-stat',
-        })
-        const [from, to] = [before.cpu, after.cpu]
-        const busy = to.host.busySeconds - from.host.busySeconds
-        const foreign = foreignSeconds(from.processes, to.processes, process.pid)
-        const harness = harnessSeconds(from.processes, to.processes, process.pid)
+        const busy = to.cpu.busySeconds - from.cpu.busySeconds
+        const foreign = foreignSeconds(processes, now, process.pid) * windowShare
+        const harness = harnessSeconds(processes, now, process.pid) * windowShare
         return [
           ...samples,
           host('cpu_seconds', busy - own - foreign - harness, 'kernel'),
           host('busy_seconds', busy),
-          host('steal_seconds', to.host.stealSeconds - from.host.stealSeconds),
-          host('total_seconds', to.host.totalSeconds - from.host.totalSeconds),
+          host('steal_seconds', to.cpu.stealSeconds - from.cpu.stealSeconds),
+          host('total_seconds', to.cpu.totalSeconds - from.cpu.totalSeconds),
           host('foreign_seconds', foreign),
           host('harness_seconds', harness),
         ]

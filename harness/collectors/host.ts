@@ -34,8 +34,11 @@ export default defineCollector({
   name: 'host',
   about: 'clock frequency and CPU throttling',
   async start() {
-    const before = readThrottled()
+    let before = readThrottled()
     return {
+      async window() {
+        before = readThrottled()
+      },
       async stop() {
         const after = readThrottled()
         const kilohertz = Number(readOr('/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq'))

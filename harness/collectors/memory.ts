@@ -30,5 +30,5 @@ function samplesOf(component: Component): Sample[] {
 export default defineCollector({
   name: 'memory',
   about: 'resident memory of each component at the end of the window, and its peak',
-  start: async (path) => ({ stop: async () => path.components.flatMap(samplesOf) }),
+  start: async (path) => ({ window: async () => {}, stop: async () => path.components.flatMap(samplesOf) }),
 })

@@ -33,8 +33,13 @@ export default defineCollector({
   name: 'net',
   about: 'TCP segments in and out of each network stack, sockets in TIME_WAIT',
   async start(path) {
-    const before = new Map(path.stacks.map((stack) => [stack.name, parseSegments(readStack(stack, 'snmp'))]))
+    const read = (): Map<string, Segments> =>
+      new Map(path.stacks.map((stack) => [stack.name, parseSegments(readStack(stack, 'snmp'))]))
+    let before = read()
     return {
+      async window() {
+        before = read()
+      },
       async stop() {
         return path.stacks.flatMap((stack): Sample[] => {
           const [from, to] = [before.get(stack.name), parseSegments(readStack(stack, 'snmp'))]

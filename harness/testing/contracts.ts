@@ -69,7 +69,9 @@ export function driverContract(driver: Driver, path: () => Path, shot: Pick<Plan
 /** A collector's samples are finite and say where they were read. */
 export function collectorContract(collector: Collector, path: () => Path): void {
   it(`collector ${collector.name} gives finite samples with a source`, async () => {
-    const samples = await (await collector.start(path())).stop()
+    const collecting = await collector.start(path())
+    await collecting.window()
+    const samples = await collecting.stop()
     for (const sample of samples) {
       expect(sample.source).not.toBe('')
       expect(Number.isFinite(sample.value)).toBe(true)

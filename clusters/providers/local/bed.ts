@@ -10,7 +10,7 @@ import { type EchoServer, startEcho } from './echo-server.ts'
 import { claimState } from './leftovers.ts'
 import { type NodePlan, netnsName, netnsPath, nodePlans, type PodRole, podAddress, stateDir } from './names.ts'
 import { NamespacePlace, type Visit } from './namespace-place.ts'
-import { addNamespaces, layNodes, layPod } from './topology.ts'
+import { addNamespaces, layNodes, layPod, podSysctls } from './topology.ts'
 import { startWiretap, type WireCounts, type Wiretap } from './wiretap.ts'
 
 export interface Node {
@@ -37,6 +37,8 @@ export interface LocalBed extends Testbed {
   readonly stateDir: string
   /** Worker threads each proxy gets. */
   readonly proxyConcurrency: number
+  /** What every mode on this bed stands on, for the manifest. */
+  readonly versions: Readonly<Record<string, string>>
   addPod(role: PodRole, node: Node): Promise<Pod>
   /** What went over the wire between the pods, both directions added. */
   wire(): Promise<WireCounts>
@@ -53,6 +55,11 @@ class Bed implements LocalBed {
   readonly placement: Placement
   readonly proxyConcurrency = proxyConcurrency()
   readonly stateDir: string
+  readonly versions = {
+    'pod sysctls': Object.entries(podSysctls)
+      .map((setting) => setting.join('='))
+      .join(', '),
+  }
   clientPod!: Pod
   serverPod!: Pod
   echo!: EchoServer

@@ -22,7 +22,7 @@ const sysctl = (netns: string, settings: Readonly<Record<string, string>>): Prom
 
 /**
  * Per-namespace settings of every pod. New-connection tests would otherwise measure the exhaustion of 28,000 ports by
- * TIME_WAIT; the values go into samples.csv, since a connection rate means nothing without them.
+ * TIME_WAIT; the values go into the manifest, since a connection rate means nothing without them.
  */
 export const podSysctls = {
   'net.ipv4.ip_local_port_range': '20001 65535',
