@@ -22,7 +22,14 @@ function emptySlots(run: ChartInput, all: readonly Point[]) {
     percentiles.flatMap(({ metric, label }) =>
       all.some((point) => point.cell === cell && point.metric === metric)
         ? []
-        : [{ load: cellLabel(cell, cells), percentile: label, empty: `no ${label}` }],
+        : [
+            {
+              load: cellLabel(cell, cells),
+              percentile: label,
+              empty: `no ${label}`,
+              says: `no ${label} at ${cellLabel(cell, cells)}: no valid shot gives one`,
+            },
+          ],
     ),
   )
 }
@@ -94,7 +101,7 @@ export default defineChart({
           {
             transform: [{ filter: 'isValid(datum.empty)' }],
             mark: { type: 'text', fontSize: 12, fontStyle: 'italic', color: standIn.muted, y: 'height', dy: -12 },
-            encoding: { text: { field: 'empty', type: 'nominal' } },
+            encoding: { text: { field: 'empty', type: 'nominal' }, description: says },
           },
         ],
       },
