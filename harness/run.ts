@@ -16,8 +16,7 @@ import {
   visitsOf,
 } from './plan.ts'
 import type { Progress } from './progress.ts'
-import { Scope } from './scope.ts'
-import { type BlockSky, type VisitContext, visit } from './visit.ts'
+import { type VisitContext, visit } from './visit.ts'
 
 /** Everything a run touches; tests hand in fakes. */
 export interface World {
@@ -61,7 +60,7 @@ export async function run(
 ): Promise<RunResult> {
   const ledger = new Ledger(begun, done, world.writer, world.progress)
   try {
-    await findFloor(world, request, ledger)
+    await ledger.save({})
     await searchCapacities(world, request, ledger)
     await planRun(world, request, ledger)
     await fireAll(
@@ -77,17 +76,6 @@ export async function run(
     if (!world.signal.aborted) throw cause
   }
   return { manifest: ledger.manifest, counts: ledger.counts }
-}
-
-/** Driver floor, on a throwaway testbed. */
-async function findFloor(world: World, request: RunRequest, ledger: Ledger): Promise<void> {
-  await ledger.save({})
-  if (ledger.manifest.driverFloorNs !== null || world.signal.aborted) return
-  await using scope = new Scope('driver floor')
-  const { placement, seed } = request
-  const bedRequest = { runId: ledger.manifest.run, placement, workDir: `${world.workDir}/floor`, seed }
-  const bed = await world.provider.open(bedRequest, scope, world.progress)
-  await ledger.save({ driverFloorNs: await world.floor(bed) })
 }
 
 /** Block 0, and the rates from the weakest mode's capacity. */
@@ -139,12 +127,18 @@ async function planRun(world: World, request: RunRequest, ledger: Ledger): Promi
   await ledger.save({ plan: [...search, ...planBlocks(request, cells)] })
 }
 
+/** Driver floor: once per run, on its first testbed, while nothing is laid on it. */
+async function findFloor(world: World, ledger: Ledger, bed: Testbed): Promise<void> {
+  if (ledger.manifest.driverFloorNs === null) await ledger.save({ driverFloorNs: await world.floor(bed).catch(() => null) })
+}
+
 /** Fires what is not complete yet, visit by visit. */
 async function fireAll(world: World, request: RunRequest, ledger: Ledger, plan: readonly PlannedShot[]): Promise<void> {
   const left = plan.filter((shot) => !ledger.complete.has(shot.id))
   const before = ledger.counts
   world.progress.plan(left)
   const last = left.at(-1)
+  let pressure: number | null = null
   const context: VisitContext = {
     ...world,
     runId: ledger.manifest.run,
@@ -152,20 +146,20 @@ async function fireAll(world: World, request: RunRequest, ledger: Ledger, plan: 
     seed: request.seed,
     log: world.progress,
     keep: (shots) => request.keep && last !== undefined && last.block > 0 && shots.includes(last),
+    sky: () => ({ cpuPressurePercent: pressure, driverFloorNs: ledger.manifest.driverFloorNs }),
+    opened: (bed) => findFloor(world, ledger, bed),
     laid: (path, mode) => ledger.laid(path, mode),
     record: (outcome) => ledger.record(outcome),
   }
   let block = -1
-  let sky: BlockSky = { cpuPressurePercent: null, driverFloorNs: null }
   for (const next of visitsOf(left)) {
     if (world.signal.aborted) return
     const mode = world.modes.find((candidate) => candidate.name === next.mode)
     if (!mode)
       throw new BenchError('input', `the plan names mode ${next.mode}, which this version lacks`, 'npm run modes')
-    const { driverFloorNs } = ledger.manifest
-    if (next.block !== block) sky = { cpuPressurePercent: world.pressure(), driverFloorNs }
+    if (next.block !== block) pressure = world.pressure()
     block = next.block
-    const { missing, because } = await visit(context, mode, next.shots, sky)
+    const { missing, because } = await visit(context, mode, next.shots)
     if (world.signal.aborted) return
     ledger.miss(missing, because)
   }

@@ -36,7 +36,11 @@ export interface VisitContext {
   readonly log: Log
   /** Called with each finished shot; the next one waits for it. */
   readonly record: (outcome: ShotOutcome) => Promise<void>
+  /** Called with each fresh testbed, before the mode is laid on it. */
+  readonly opened: (bed: Testbed) => Promise<void>
   readonly laid: (path: Path, mode: Mode) => void
+  /** What the shots of this block share of the weather. */
+  readonly sky: () => BlockSky
   /** Spin test of all CPUs: the slowest against its best in this run. */
   readonly spin: () => Promise<number>
   /** Whether the testbed of these shots is held for inspection (`--keep`), and until when. */
@@ -76,7 +80,7 @@ interface Shooting {
 /** What the block's shots share of the weather. */
 export type BlockSky = Omit<Sky, 'spinRatio'>
 
-async function shoot(context: VisitContext, path: Path, shot: PlannedShot, sky: BlockSky): Promise<Shooting> {
+async function shoot(context: VisitContext, path: Path, shot: PlannedShot): Promise<Shooting> {
   const facts: Timed[] = []
   const base = {
     planned: shot,
@@ -96,7 +100,7 @@ async function shoot(context: VisitContext, path: Path, shot: PlannedShot, sky: 
     facts.push(...at('before', path.standing(before)))
     const fired = await fire(context.driver, context.collectors, path, shot, context.signal)
     after = await path.observe()
-    const weather = { ...sky, spinRatio: Math.min(spunBefore, await context.spin()) }
+    const weather = { ...context.sky(), spinRatio: Math.min(spunBefore, await context.spin()) }
     const traffic = { test: shot.cell.test, protocol: shot.cell.protocol, ...fired.firing.traffic }
     const standing = path.standing(after)
     facts.push(...at('after', [...standing, ...path.travelled(before, after, traffic)]))
@@ -129,7 +133,7 @@ function judge(context: VisitContext, planned: PlannedShot, fired: Fired, facts:
  * Fires the shots on one testbed until one breaks the path; returns those that were not fired. Throws when the mode
  * cannot be laid, or on interruption.
  */
-async function round(context: VisitContext, mode: Mode, shots: readonly PlannedShot[], sky: BlockSky) {
+async function round(context: VisitContext, mode: Mode, shots: readonly PlannedShot[]) {
   const [first] = shots
   const scope = new Scope(`${mode.name} in block ${first?.block ?? 0}`)
   try {
@@ -137,11 +141,12 @@ async function round(context: VisitContext, mode: Mode, shots: readonly PlannedS
     const workDir = join(context.workDir, `b${first?.block ?? 0}-${mode.name}`)
     const request = { runId: context.runId, placement: context.placement, workDir, seed }
     const bed = await context.provider.open(request, scope, context.log)
+    await context.opened(bed)
     const path = livePath(await mode.lay(bed, scope, context.log), bed)
     context.laid(path, mode)
     for (const [index, shot] of shots.entries()) {
       if (context.signal.aborted) return shots.slice(index)
-      const { outcome, stands } = await shoot(context, path, shot, sky)
+      const { outcome, stands } = await shoot(context, path, shot)
       await context.record(outcome)
       if (!stands) return shots.slice(index + 1)
     }
@@ -157,7 +162,6 @@ export async function visit(
   context: VisitContext,
   mode: Mode,
   shots: readonly PlannedShot[],
-  sky: BlockSky,
 ): Promise<{ readonly missing: readonly PlannedShot[]; readonly because: string }> {
   let left = shots
   const fired = new Set<string>()
@@ -170,7 +174,7 @@ export async function visit(
   }
   try {
     // each round fires at least one shot, so this ends
-    while (left.length > 0 && !context.signal.aborted) left = await round(noting, mode, left, sky)
+    while (left.length > 0 && !context.signal.aborted) left = await round(noting, mode, left)
     return { missing: left, because: 'interrupted' }
   } catch (cause) {
     if (cause instanceof Error && 'exit' in cause && cause.exit === 'output') throw cause
