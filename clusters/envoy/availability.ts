@@ -1,4 +1,5 @@
 /** Whether Envoy can run here: tried by asking the binary for its version. */
+import { existsSync } from 'node:fs'
 import type { Availability } from '../../harness/contracts.ts'
 import { sh } from '../../harness/shell.ts'
 import { envoyBinary, envoyVersion } from './envoy.ts'
@@ -15,11 +16,13 @@ async function ask(): Promise<Availability> {
       remedy: 'remove .cache/envoy and start again',
     }
   } catch {
-    return {
-      ok: false,
-      because: 'Envoy is not installed or does not run on this CPU',
-      remedy: 'start through npm run bench, which installs it',
-    }
+    return existsSync(envoyBinary)
+      ? {
+          ok: false,
+          because: 'Envoy does not run on this machine',
+          remedy: `look at what ${envoyBinary} --version says`,
+        }
+      : { ok: false, because: 'Envoy is not installed yet', remedy: 'npm run bench and npm run doctor install it' }
   }
 }
 

