@@ -34,6 +34,24 @@ export async function modesPage(): Promise<string> {
   return `${head}\n\n# Modes\n\n${table(['mode', 'about', 'runs on', 'compared with'], rows)}\n`
 }
 
+/** docs/rules.md */
+export async function rulesPage(): Promise<string> {
+  const { ruleSets } = await import('../clusters/netfilter/rule-sets.ts')
+  const sections = ruleSets.map(({ name, source, tables, routes }) => {
+    const chains = tables.map((each) => {
+      const rows = each.rules.map((rule) => [`\`-A ${rule.chain} ${rule.spec}\``, rule.about, rule.id ?? ''])
+      return `### ${each.name}\n\n${table(['rule', 'what for', 'counter'], rows)}`
+    })
+    const policies = routes.map(
+      ({ rule, route, about }) => `\`ip rule add ${rule.join(' ')}\`, \`ip route add ${route.join(' ')}\`: ${about}.`,
+    )
+    return [`## ${name}`, `Source: ${source}.`, ...chains, ...policies].join('\n\n')
+  })
+  const intro =
+    'Exactly what is laid in the pods, in the order of each chain. Rules with a counter are asserted after every shot.'
+  return `${head}\n\n# Rule sets\n\n${intro}\n\n${sections.join('\n\n')}\n`
+}
+
 /** Every page; registries must be up to date before this is called. */
 export async function allPages(): Promise<{ readonly file: string; readonly text: string }[]> {
   const { commands } = await import('./commands/index.ts')
@@ -42,5 +60,6 @@ export async function allPages(): Promise<{ readonly file: string; readonly text
     { file: 'docs/options.md', text: optionsPage(commands) },
     { file: 'docs/csv.md', text: csvPage() },
     { file: 'docs/modes.md', text: await modesPage() },
+    { file: 'docs/rules.md', text: await rulesPage() },
   ]
 }

@@ -129,7 +129,8 @@ async function planRun(world: World, request: RunRequest, ledger: Ledger): Promi
 
 /** Driver floor: once per run, on its first testbed, while nothing is laid on it. */
 async function findFloor(world: World, ledger: Ledger, bed: Testbed): Promise<void> {
-  if (ledger.manifest.driverFloorNs === null) await ledger.save({ driverFloorNs: await world.floor(bed).catch(() => null) })
+  if (ledger.manifest.driverFloorNs === null)
+    await ledger.save({ driverFloorNs: await world.floor(bed).catch(() => null) })
 }
 
 /** Fires what is not complete yet, visit by visit. */

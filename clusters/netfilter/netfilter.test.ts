@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { ambientInPod } from './istio-ambient.ts'
 import { sidecarRedirect } from './istio-sidecar.ts'
 import { normalForm } from './normal-form.ts'
 import { ruleById, toRestoreText } from './rule-set.ts'
+import { ruleSets } from './rule-sets.ts'
 import { countersById, differences, parseSaved } from './saved-rules.ts'
 
 describe('normal form', () => {
@@ -30,7 +30,7 @@ describe('normal form', () => {
   ])('«%s» is not «%s»', (one, other) => expect(normalForm(one)).not.toBe(normalForm(other)))
 })
 
-describe.each([sidecarRedirect, ambientInPod])('$name', (set) => {
+describe.each(ruleSets)('$name', (set) => {
   const saved = (text: string): string => text.replaceAll(/^-A/gm, '[3:180] -A')
 
   it('differs in nothing from itself', () => {
