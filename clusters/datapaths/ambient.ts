@@ -4,11 +4,9 @@ import type { Mode, Path } from '../../harness/contracts.ts'
 import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
 import { ambientStanding, ambientTravelled, layAmbient } from '../ambient/mesh.ts'
 import { envoyAvailable } from '../envoy/availability.ts'
-import { ambientInPod } from '../netfilter/istio-ambient.ts'
-import { iptablesVersion } from '../netfilter/netfilter.ts'
 import { makePki, spiffeId } from '../pki/pki.ts'
+import { localPath } from '../proof/local-path.ts'
 import { client, node, picture, server, wire } from '../proof/picture.ts'
-import { echoProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
 import { localBed } from '../providers/local/bed.ts'
 
 const route = picture([
@@ -43,26 +41,15 @@ const ambient: Mode = {
       client: { peer: expected.clientReaches },
       serverAdmits: expected.serverAdmits,
     })
-    const probes = [echoProbe(bed), wireProbe(bed), segmentsProbe(bed.stacks), ...mesh.probes]
-    return {
+    return localPath(bed, {
       mode: 'ambient',
       proxy: 'envoy',
-      sandbox: 'none',
-      target: bed.echo.target,
-      client: bed.client,
-      components: bed.components,
-      stacks: bed.stacks,
-      versions: {
-        ...bed.versions,
-        envoy: mesh.proxies[0]?.info.version ?? '',
-        iptables: await iptablesVersion(bed.clientPod.place),
-        rules: ambientInPod.source,
-      },
+      versions: mesh.versions,
       picture: route,
-      observe: () => observeAll(probes),
+      probes: mesh.probes,
       standing: (now) => ambientStanding(now, bed.proxyConcurrency),
       travelled: (before, after, traffic) => ambientTravelled(before, after, traffic, expected),
-    }
+    })
   },
 }
 

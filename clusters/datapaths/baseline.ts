@@ -1,8 +1,9 @@
 /** Mode `baseline`: what everything else is compared with. */
 import type { Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
 import { changes, is, none, same, served, some } from '../proof/judge.ts'
+import { localPath } from '../proof/local-path.ts'
 import { client, node, picture, server, wire } from '../proof/picture.ts'
-import { echoProbe, noRulesProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
+import { noRulesProbe } from '../proof/probes.ts'
 import { localBed } from '../providers/local/bed.ts'
 
 const route = picture([
@@ -39,31 +40,18 @@ const baseline: Mode = {
   available: async () => ({ ok: true }),
   async lay(testbed): Promise<Path> {
     const bed = localBed(testbed)
-    const probes = [
-      echoProbe(bed),
-      wireProbe(bed),
-      segmentsProbe(bed.stacks),
-      noRulesProbe('client', bed.clientPod.place),
-      noRulesProbe('server', bed.serverPod.place),
-    ]
-    return {
+    return localPath(bed, {
       mode: 'baseline',
       proxy: 'none',
-      sandbox: 'none',
-      target: bed.echo.target,
-      client: bed.client,
-      components: bed.components,
-      stacks: bed.stacks,
-      versions: bed.versions,
+      versions: {},
       picture: route,
-      observe: () => observeAll(probes),
+      probes: [noRulesProbe('client', bed.clientPod.place), noRulesProbe('server', bed.serverPod.place)],
       standing: (now) => [
         is('no rule in the client pod', now, 'client.rules', ''),
         is('no rule in the server pod', now, 'server.rules', ''),
-        is('the server runs', now, 'echo.alive', 'yes'),
       ],
       travelled: (before, after, traffic) => travelled(before, after, traffic, bed.clientPod.address),
-    }
+    })
   },
 }
 

@@ -15,17 +15,9 @@ import {
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
 import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
+import { localPath } from '../proof/local-path.ts'
 import { client, counter, node, picture, ruleHop, server, wire } from '../proof/picture.ts'
-import {
-  echoProbe,
-  envoyProbe,
-  listenersProbe,
-  observeAll,
-  type Probe,
-  rulesProbe,
-  segmentsProbe,
-  wireProbe,
-} from '../proof/probes.ts'
+import { envoyProbe, listenersProbe, rulesProbe } from '../proof/probes.ts'
 import { type LocalBed, localBed, type Pod } from '../providers/local/bed.ts'
 
 const rule = (id: string, pod: 'client' | 'server') => ruleHop(sidecarRedirect, id, pod, `${pod} pod`)
@@ -159,7 +151,6 @@ const standing = (now: Observation, concurrency: number): Fact[] => [
   standsAsPinned('the server sidecar', 'server-sidecar', now, concurrency),
   is('only the client sidecar listens on 15001 and 15006 of its pod', now, 'client.listeners', 'held'),
   is('only the server sidecar listens on 15001 and 15006 of its pod', now, 'server.listeners', 'held'),
-  is('the server runs', now, 'echo.alive', 'yes'),
 ]
 
 async function startSidecar(bed: LocalBed, pki: Pki, pod: Pod, peer: Pod): Promise<Envoy> {
@@ -199,31 +190,22 @@ const sidecar: Mode = {
       iptablesVersion(clientPod.place),
     ])
     const ports = [sidecarPorts.outbound, sidecarPorts.inbound]
-    const probes: Probe[] = [
-      echoProbe(bed),
-      wireProbe(bed),
-      segmentsProbe(bed.stacks),
-      rulesProbe('client', clientPod.place, sidecarRedirect),
-      rulesProbe('server', serverPod.place, sidecarRedirect),
-      envoyProbe('client-sidecar', clientProxy, clientStats),
-      envoyProbe('server-sidecar', serverProxy, serverStats),
-      listenersProbe('client', clientPod.stack, () => clientProxy.proc.pid, ports),
-      listenersProbe('server', serverPod.stack, () => serverProxy.proc.pid, ports),
-    ]
-    return {
+    return localPath(bed, {
       mode: 'sidecar',
       proxy: 'envoy',
-      sandbox: 'none',
-      target: bed.echo.target,
-      client: bed.client,
-      components: bed.components,
-      stacks: bed.stacks,
-      versions: { ...bed.versions, envoy: clientProxy.info.version, iptables, rules: sidecarRedirect.source },
+      versions: { envoy: clientProxy.info.version, iptables, rules: sidecarRedirect.source },
       picture: route,
-      observe: () => observeAll(probes),
+      probes: [
+        rulesProbe('client', clientPod.place, sidecarRedirect),
+        rulesProbe('server', serverPod.place, sidecarRedirect),
+        envoyProbe('client-sidecar', clientProxy, clientStats),
+        envoyProbe('server-sidecar', serverProxy, serverStats),
+        listenersProbe('client', clientPod.stack, () => clientProxy.proc.pid, ports),
+        listenersProbe('server', serverPod.stack, () => serverProxy.proc.pid, ports),
+      ],
       standing: (now) => standing(now, bed.proxyConcurrency),
       travelled,
-    }
+    })
   },
 }
 

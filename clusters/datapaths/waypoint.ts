@@ -6,9 +6,7 @@ import { ambientStanding, ambientTravelled, type Expectation, layAmbient } from 
 import { envoyAvailable } from '../envoy/availability.ts'
 import { type Envoy, startEnvoy } from '../envoy/envoy.ts'
 import { waypointBootstrap } from '../envoy/waypoint.ts'
-import { ambientInPod } from '../netfilter/istio-ambient.ts'
 import { proxyUid } from '../netfilter/istio-sidecar.ts'
-import { iptablesVersion } from '../netfilter/netfilter.ts'
 import { makePki, type Pki, spiffeId } from '../pki/pki.ts'
 import {
   admitsOnlyByTls,
@@ -18,8 +16,9 @@ import {
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
 import { changes, equal, same } from '../proof/judge.ts'
+import { localPath } from '../proof/local-path.ts'
 import { client, counter, node, picture, server, wire } from '../proof/picture.ts'
-import { echoProbe, envoyProbe, observeAll, segmentsProbe, wireProbe } from '../proof/probes.ts'
+import { envoyProbe } from '../proof/probes.ts'
 import { type LocalBed, localBed, type Pod } from '../providers/local/bed.ts'
 
 const route = picture([
@@ -126,35 +125,18 @@ const waypoint: Mode = {
         serverAdmits: expected.serverAdmits,
       }),
     ])
-    const probes = [
-      echoProbe(bed),
-      wireProbe(bed),
-      segmentsProbe(bed.stacks),
-      envoyProbe('waypoint', proxy, waypointStats),
-      ...mesh.probes,
-    ]
-    return {
+    return localPath(bed, {
       mode: 'waypoint',
       proxy: 'envoy',
-      sandbox: 'none',
-      target: bed.echo.target,
-      client: bed.client,
-      components: bed.components,
-      stacks: bed.stacks,
-      versions: {
-        ...bed.versions,
-        envoy: proxy.info.version,
-        iptables: await iptablesVersion(bed.clientPod.place),
-        rules: ambientInPod.source,
-      },
+      versions: mesh.versions,
       picture: route,
-      observe: () => observeAll(probes),
+      probes: [envoyProbe('waypoint', proxy, waypointStats), ...mesh.probes],
       standing: (now) => [
         ...ambientStanding(now, bed.proxyConcurrency),
         standsAsPinned('the waypoint', 'waypoint', now, bed.proxyConcurrency),
       ],
       travelled: (before, after, traffic) => travelled(before, after, traffic, expected),
-    }
+    })
   },
 }
 
