@@ -59,7 +59,14 @@ export const perMode = ({ views, ...recipe }: Recipe): ReportChart =>
         says: `${figure.mode.name}, ${figure.panel}: ${estimateText(figure.estimate, quantity(figure))}, ${plural(figure.estimate.n, 'block')}`,
       }))
       const panels = [...new Set(values.map(({ panel }) => panel))]
-      return panelSpec(run, values, panels, unit)
+      // A mode without a figure keeps its row: an empty place must not be taken for a mode that was not asked.
+      const empty = panels.flatMap((panel) =>
+        run.modes
+          .filter(({ name }) => !values.some((value) => value.panel === panel && value.mode === name))
+          .map(({ name }) => ({ mode: name, panel, empty: 'no valid shot', says: `${name}, ${panel}: no valid shot` })),
+      )
+      const longest = Math.max(...values.map(({ high }) => high))
+      return panelSpec(run, [...values, ...empty], panels, unit, longest)
     },
     table: (run) => ({
       columns: ['mode', 'setting', 'value', 'low', 'high', 'blocks'],
@@ -74,10 +81,17 @@ export const perMode = ({ views, ...recipe }: Recipe): ReportChart =>
     }),
   })
 
-function panelSpec(run: ChartInput, values: readonly object[], panels: readonly string[], unit: string): object {
+const onlyFigures = [{ filter: 'isValid(datum.centre)' }]
+
+function panelSpec(
+  run: ChartInput,
+  values: readonly object[],
+  panels: readonly string[],
+  unit: string,
+  longest: number,
+): object {
   const x = { type: 'quantitative', scale: { zero: true, nice: true, padding: 0 } } as const
   // The words stand right of the interval; half an axis of air keeps the longest inside its panel.
-  const longest = Math.max(...values.map((value) => Number((value as { high: number }).high)))
   const scale = { ...x.scale, domain: [0, longest * 1.3] }
   return {
     data: { values },
@@ -97,18 +111,27 @@ function panelSpec(run: ChartInput, values: readonly object[], panels: readonly 
       },
       layer: [
         {
+          transform: [{ filter: 'isValid(datum.empty)' }],
+          mark: { type: 'text', align: 'left', x: 6, fontSize: 12, fontStyle: 'italic' },
+          encoding: { text: { field: 'empty', type: 'nominal' }, color: { value: standIn.muted } },
+        },
+        {
+          transform: onlyFigures,
           mark: { type: 'bar', height: 3, opacity: 0.35 },
           encoding: { x: { field: 'centre', ...x, scale, axis: { title: unit, grid: true, tickCount: 5 } } },
         },
         {
+          transform: onlyFigures,
           mark: { type: 'rule', strokeWidth: 2.5 },
           encoding: { x: { field: 'low', ...x, scale }, x2: { field: 'high' } },
         },
         {
+          transform: onlyFigures,
           mark: { type: 'point', filled: true, size: 100, opacity: 1 },
           encoding: { x: { field: 'centre', ...x, scale }, shape: modeShape(run.modes, false) },
         },
         {
+          transform: onlyFigures,
           mark: { type: 'text', align: 'left', dx: 11, fontSize: 13, fontWeight: 600 },
           encoding: {
             x: { field: 'high', ...x, scale },

@@ -11,6 +11,7 @@ import { answers, latencyWords, ratioWords, type Words } from './answers.ts'
 import { powerText } from './basis.ts'
 import { buildReport } from './build.ts'
 import latency from './charts/latency.ts'
+import roundTrips from './charts/round-trips.ts'
 import { draw } from './draw.ts'
 import { measuredPaths } from './hop-changes.ts'
 import { drawPath } from './path-picture.ts'
@@ -104,9 +105,11 @@ describe('the host’s noise', () => {
     if (!first) throw new Error('the fixture has checks')
     const checks = seen.map((actual) => ({ ...first, code: 'host-slowed', actual }))
     const line = hostLine(analyse({ ...record, checks: [...record.checks, ...checks] }))
-    expect(line).toMatch(/^2 of 164 shots void \(1\.2 %\); /)
+    expect(line).toMatch(
+      /^2 of 164 shots void \(1\.2 %\), most often because .+ \((host-steal|not-attested), 1 shot\); /,
+    )
     expect(line).toContain('beside 2 of 4 shots, slowed beside 1, below 65 % beside 1')
-    expect(line).toContain('CPU time stolen by the hypervisor: 0.20 % in the median')
+    expect(line).toContain('stolen by the hypervisor: 0.20 % in the median')
     expect(hostLine(analyse(record))).not.toContain('CPUs')
   })
 })
@@ -117,6 +120,13 @@ describe('charts', () => {
     const { svg } = await draw(latency.spec({ ...analyse(without), curves: [] }) ?? {})
     expect(svg.match(/>no p99</g)).toHaveLength(3)
     expect((await draw(latency.spec({ ...analyse(record), curves: [] }) ?? {})).svg).not.toContain('no p90')
+  })
+
+  it('keep the row of a mode that has no valid shot, and say so', async () => {
+    const without = analyse(voided((row) => row.test === 'rr' && row.mode === 'sidecar'))
+    const { svg } = await draw(roundTrips.spec({ ...without, curves: [] }) ?? {})
+    expect(svg.match(/>no valid shot</g)).toHaveLength(1)
+    expect(svg).toMatch(/>sidecar</)
   })
 
   it('stand alone with colours for both schemes, a source, and nothing from elsewhere', async () => {

@@ -16,14 +16,11 @@ interface Recipe extends Pick<ReportChart, 'name' | 'title' | 'question' | 'capt
 /** Share of the longest bar below which a part cannot be seen. */
 const thinnest = 0.004
 
-/** The kernel at the foot, then the server, then the proxies in order of appearance. */
+/** The kernel at the foot, then the server, then the proxies by name, so that their colours are the same in every run. */
 function componentsOf(parts: readonly Part[]): string[] {
   const all = [...new Set(parts.map(({ component }) => component))]
   const rank = (name: string) => (name === 'kernel' ? 0 : name === 'server' ? 1 : 2)
-  return all
-    .map((name, index) => ({ name, index }))
-    .sort((a, b) => rank(a.name) - rank(b.name) || a.index - b.index)
-    .map(({ name }) => name)
+  return all.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b, 'en'))
 }
 
 /** Kernel and server keep their tones in every chart; proxies take the strong ones behind. */

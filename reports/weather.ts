@@ -1,4 +1,5 @@
 /** What the host did during the run, from the record: CPU time taken by others, speed of the CPUs beside the shots. */
+import { checks } from '../harness/checks/index.ts'
 import { limits } from '../harness/checks/limits.ts'
 import { median, quantile } from '../harness/stats/quantile.ts'
 import { type Analysis, groupBy } from './analysis.ts'
@@ -53,17 +54,30 @@ export function spinText({ shots, slowed, squeezed }: Spins): string {
   return `at full speed (${note} % of the best or more) beside ${integer(full)} of ${plural(shots, 'shot')}, slowed beside ${integer(slowed)}, below ${least} % beside ${integer(squeezed)}`
 }
 
+/** The rule that voided most shots, in the words of its check. */
+function mainCause(run: Analysis): string {
+  const lost = new Set(run.shots.filter((shot) => !shot.valid).map((shot) => shot.id))
+  const causes = run.record.checks.filter((check) => lost.has(check.shot) && !check.passed && check.severity === 'void')
+  const [most] = [...groupBy(causes, (check) => check.code).values()].sort((a, b) => b.length - a.length)
+  if (!most?.[0]) return ''
+  const { code } = most[0]
+  const about = checks.find((check) => check.code === code)?.about ?? code
+  return `, most often because ${about} (${code}, ${plural(most.length, 'shot')})`
+}
+
 /** One line on how loud the host was. */
 export function hostLine(run: Analysis): string {
   const lost = run.shots.filter((shot) => !shot.valid).length
   const share = run.shots.length > 0 ? ` (${significant((100 * lost) / run.shots.length, 2)} %)` : ''
-  const [spin, steal] = [spins(run), hostShare(run, 'steal_seconds')]
+  const spin = spins(run)
+  const [steal, foreign] = [hostShare(run, 'steal_seconds'), hostShare(run, 'foreign_seconds')]
   return [
     lost === 0
       ? `no shot of ${integer(run.shots.length)} is void`
-      : `${integer(lost)} of ${plural(run.shots.length, 'shot')} void${share}`,
+      : `${integer(lost)} of ${plural(run.shots.length, 'shot')} void${share}${mainCause(run)}`,
     spin ? `CPUs ${spinText(spin)}` : '',
-    steal ? `CPU time stolen by the hypervisor: ${shareText(steal)}` : '',
+    foreign ? `CPU time of other processes: ${shareText(foreign)}` : '',
+    steal ? `stolen by the hypervisor: ${shareText(steal)}` : '',
   ]
     .filter(Boolean)
     .join('; ')
