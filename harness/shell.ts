@@ -17,7 +17,10 @@ export async function sh(argv: readonly string[], options: ShellOptions = {}): P
     env: { ...process.env, LC_ALL: 'C', ...options.env },
   })
   try {
-    return (await run`${[...argv]}`).stdout
+    const command = run`${[...argv]}`
+    // a command that ends before it has read its input shows by its exit code; the broken pipe adds nothing
+    command.stdin.on('error', () => {})
+    return (await command).stdout
   } catch (cause) {
     if (cause instanceof ProcessOutput) throw new CommandError(argv, cause.exitCode, cause.stderr, { cause })
     throw cause
