@@ -1,8 +1,8 @@
 /** `npm run doctor`: what can run on this machine, tried rather than guessed, and what to do about the rest. */
 import { defineCommand } from '../command.ts'
 import { probeKernel } from '../doctor/kernel.ts'
-import type { Finding } from '../doctor/probe.ts'
-import { asFinding, type Section, table } from '../doctor/table.ts'
+import { type Finding, isRoot } from '../doctor/probe.ts'
+import { asFinding, type Section, table, withNeeds } from '../doctor/table.ts'
 import { probeMachine, probeTools } from '../doctor/tools.ts'
 import { flag } from '../options.ts'
 
@@ -22,16 +22,30 @@ async function plugIns(): Promise<{ providers: Finding[]; modes: Finding[]; driv
   }
 }
 
-/** Those that stand in the way of the default run. A feature that cannot be told does not. */
-function obstacles(found: Awaited<ReturnType<typeof plugIns>>, needed: readonly Finding[]): readonly Finding[] {
+/** Those that stand in the way of the default run. What cannot be told does not. */
+function obstacles(found: Awaited<ReturnType<typeof plugIns>>): readonly Finding[] {
   const lacking = (findings: readonly Finding[], names: readonly string[]): readonly Finding[] =>
     findings.filter(({ name, ok }) => ok === false && names.includes(name))
   return [
     ...lacking(found.providers, [defaults.provider]),
     ...lacking(found.drivers, [defaults.driver]),
     ...lacking(found.modes, defaults.modes),
-    ...needed.filter(({ ok }) => ok === false),
   ]
+}
+
+const isDefault = ({ name }: Finding): boolean => name === defaults.driver
+
+/** The default run's modes first and in its order, then the others. */
+function inOrder(modes: readonly Finding[]): Finding[] {
+  const known = defaults.modes
+  const place = ({ name }: Finding): number => (known.includes(name) ? known.indexOf(name) : known.length)
+  return modes.toSorted((a, b) => place(a) - place(b))
+}
+
+function verdictOn(inTheWay: readonly Finding[]): string {
+  if (inTheWay.length === 0) return 'The default run works here: npm run bench'
+  if (!isRoot()) return 'Only root can lay datapaths and look into the kernel: sudo npm run doctor'
+  return `The default run does not work here yet; in its way: ${inTheWay.map(({ name }) => name).join(', ')}`
 }
 
 export default defineCommand({
@@ -39,21 +53,26 @@ export default defineCommand({
   about: 'says what can run on this machine, and if not, why and what to do',
   options: { json: flag('as JSON') },
   async run({ options }) {
-    const [found, kernel, tools, machine] = await Promise.all([plugIns(), probeKernel(), probeTools(), probeMachine()])
-    const inTheWay = obstacles(found, kernel.needed)
+    const [plugged, kernel, tools, machine] = await Promise.all([
+      plugIns(),
+      probeKernel(),
+      probeTools(),
+      probeMachine(),
+    ])
+    const found = { ...plugged, modes: inOrder(plugged.modes).map((mode) => withNeeds(mode, kernel.needed)) }
+    const inTheWay = obstacles(found)
     const sections: readonly Section[] = [
-      { title: 'Providers', findings: found.providers },
-      { title: 'Modes', findings: found.modes },
-      { title: 'Drivers', findings: found.drivers },
-      { title: 'Kernel, needed by the modes', findings: kernel.needed },
-      { title: 'Kernel, further', findings: kernel.optional },
-      { title: 'Tools', findings: tools },
-      { title: 'Machine', findings: machine },
+      { title: 'Providers', optional: false, findings: found.providers },
+      { title: 'Modes', optional: false, findings: found.modes },
+      { title: 'Driver', optional: false, findings: found.drivers.filter(isDefault) },
+      { title: 'Drivers for a second opinion', optional: true, findings: found.drivers.filter((d) => !isDefault(d)) },
+      { title: 'Kernel, needed by the modes', optional: false, findings: kernel.needed },
+      { title: 'Kernel, optional', optional: true, findings: kernel.optional },
+      { title: 'Tools', optional: false, findings: tools },
+      { title: 'Machine', optional: false, findings: machine },
     ]
     const ready = inTheWay.length === 0
-    const verdict = ready
-      ? 'The default run can work here: npm run bench'
-      : `The default run cannot work here yet: ${inTheWay.map(({ name }) => name).join(', ')}`
+    const verdict = verdictOn(inTheWay)
     const text = options.json
       ? `${JSON.stringify({ ready, verdict, sections }, null, 2)}\n`
       : table(sections, verdict, process.stdout.isTTY === true && !process.env['NO_COLOR'])

@@ -4,41 +4,57 @@ import { nativeTool } from '../native.ts'
 import { Proc } from '../process.ts'
 import { byPython, type Finding, inNamespace, probe } from './probe.ts'
 
-/** One rule for each match and target that the modes use; all are loaded in a namespace of their own. */
-const rules = {
-  'iptables REDIRECT': ['nat', '-A OUTPUT -p tcp -j REDIRECT --to-ports 15001'],
-  'iptables owner': ['nat', '-A OUTPUT -m owner --uid-owner 1337 -j RETURN'],
-  'iptables connmark': ['mangle', '-A PREROUTING -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff'],
-  'iptables TPROXY': ['mangle', '-A PREROUTING -p tcp -j TPROXY --on-port 15008 --tproxy-mark 0x400/0xfff'],
-  'iptables socket': ['mangle', '-A PREROUTING -p tcp -m socket --transparent -j ACCEPT'],
-} as const
+const [every, ambient] = [
+  ['baseline', 'sidecar', 'ambient', 'waypoint'],
+  ['ambient', 'waypoint'],
+]
 
-const loads = (name: string, [table, rule]: readonly [string, string]): Promise<Finding> =>
-  probe(name, 'load the kernel module, or use a kernel that has it', async () => {
+/** A feature of the kernel, and the modes that cannot do without it. */
+export interface Need extends Finding {
+  readonly usedBy: readonly string[]
+}
+
+/** One rule for each target and match that the modes use; each is loaded in a namespace of its own. */
+const rules = [
+  ['iptables REDIRECT', ['sidecar', ...ambient], 'nat', '-A OUTPUT -p tcp -j REDIRECT --to-ports 15001'],
+  ['iptables owner', ['sidecar'], 'nat', '-A OUTPUT -m owner --uid-owner 1337 -j RETURN'],
+  [
+    'iptables CONNMARK',
+    ambient,
+    'mangle',
+    '-A PREROUTING -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff',
+  ],
+  ['iptables CT zones', ambient, 'raw', '-A OUTPUT -p udp -m udp --dport 53 -j CT --zone 1'],
+] as const
+
+async function loads([name, usedBy, table, rule]: (typeof rules)[number]): Promise<Need> {
+  const found = await probe(name, 'load the kernel’s module, or use a kernel that has it', async () => {
     await inNamespace(['iptables-restore', '--wait', '2'], `*${table}\n${rule}\nCOMMIT\n`)
     return 'a rule loads'
   })
+  return { ...found, usedBy }
+}
 
-const routes = (): Promise<Finding> =>
-  probe('policy routing', 'a kernel with CONFIG_IP_MULTIPLE_TABLES', async () => {
+async function routes(): Promise<Need> {
+  const found = await probe('policy routing', 'use a kernel with CONFIG_IP_MULTIPLE_TABLES', async () => {
     const script =
       'ip link set lo up && ip rule add fwmark 0x111/0xfff lookup 100 && ip route add local 0.0.0.0/0 dev lo table 100'
     await inNamespace(['sh', '-c', script])
-    return 'a marked packet can have its own routes'
+    return 'marked packets can have their own routes'
   })
+  return { ...found, usedBy: ambient }
+}
 
-const packets = (): Promise<Finding> =>
-  probe(
-    'AF_PACKET',
-    'allow packet sockets (CAP_NET_RAW)',
-    async () => {
-      const argv = ['unshare', '--net', nativeTool('wiretap'), '--interface', 'lo']
-      const tap = await Proc.start({ name: 'dpb-wiretap', argv, ready: /"ready"/, readyTimeoutMs: 5000 })
-      await tap.stop()
-      return 'a tap opens'
-    },
-    (why) => why.includes('not built'),
-  )
+async function packets(): Promise<Need> {
+  const attempt = async (): Promise<string> => {
+    const argv = ['unshare', '--net', nativeTool('wiretap'), '--interface', 'lo']
+    const tap = await Proc.start({ name: 'dpb-wiretap', argv, ready: /"ready"/, readyTimeoutMs: 5000 })
+    await tap.stop()
+    return 'the wire between the nodes can be read'
+  }
+  const found = await probe('packet sockets', 'allow them (CAP_NET_RAW)', attempt, (why) => why.includes('not built'))
+  return { ...found, usedBy: every }
+}
 
 /** Makes and removes a group of its own: a mounted hierarchy may still be read-only. */
 async function makesGroup(parent: string): Promise<void> {
@@ -48,7 +64,7 @@ async function makesGroup(parent: string): Promise<void> {
 }
 
 const groups = (): Promise<Finding> =>
-  probe('control groups', 'CPU is read from /proc instead: short-lived children may be missed', async () => {
+  probe('control groups', 'CPU is read from /proc instead, which can miss short-lived processes', async () => {
     try {
       await readFile('/sys/fs/cgroup/cgroup.controllers')
       await makesGroup('/sys/fs/cgroup')
@@ -60,9 +76,9 @@ const groups = (): Promise<Finding> =>
   })
 
 const pressure = (): Promise<Finding> =>
-  probe('PSI', 'boot with psi=1; without it the host’s pressure is not known', async () => {
+  probe('PSI', 'boot with psi=1; without it the host’s pressure is not recorded', async () => {
     const some = (await readFile('/proc/pressure/cpu', 'utf8')).split('\n')[0] ?? ''
-    return `cpu ${/avg10=\S+/.exec(some)?.[0] ?? 'readable'}`
+    return `CPU pressure of the last 10 s: ${/avg10=(\S+)/.exec(some)?.[1] ?? 'not shown'} %`
   })
 
 /** BPF_MAP_CREATE of a one-entry array: number of bpf(2) by architecture, attributes as in linux/bpf.h. */
@@ -89,15 +105,14 @@ except OSError as error:
 const noPython = (why: string): boolean => /not found|No such file.*python|KeyError/.test(why)
 
 /** All features, those that the default run needs first. */
-export async function probeKernel(): Promise<{ readonly needed: Finding[]; readonly optional: Finding[] }> {
-  const names = Object.keys(rules) as (keyof typeof rules)[]
+export async function probeKernel(): Promise<{ readonly needed: Need[]; readonly optional: Finding[] }> {
   return {
-    needed: await Promise.all([...names.map((name) => loads(name, rules[name])), routes(), packets()]),
+    needed: await Promise.all([...rules.map(loads), routes(), packets()]),
     optional: await Promise.all([
       groups(),
       pressure(),
-      probe('BPF', 'not needed by the modes of today', () => byPython(bpfScript), noPython),
-      probe('KVM', 'not needed by the modes of today', () => byPython(kvmScript), noPython),
+      probe('BPF', 'no mode needs it yet', () => byPython(bpfScript), noPython),
+      probe('KVM', 'no mode needs it yet', () => byPython(kvmScript), noPython),
     ]),
   }
 }

@@ -13,10 +13,16 @@ export interface Finding {
 /** Longest a single probe may take, in ms: all are far quicker, and one that hangs must not hang doctor. */
 const probeTimeoutMs = 5000
 
-const reason = (cause: unknown): string =>
-  cause instanceof CommandError
-    ? (cause.stderrTail.trim().split('\n')[0] ?? '') || cause.message
-    : String(cause instanceof Error ? cause.message : cause)
+/** Without root a refusal says nothing about the machine. */
+export const isRoot = (): boolean => process.getuid?.() === 0
+
+const refused = /operation not permitted|permission denied|EACCES|EPERM|you must be root/i
+
+function reason(cause: unknown): string {
+  const said = cause instanceof CommandError ? (cause.stderrTail.trim().split('\n')[0] ?? '') : ''
+  const text = said || (cause instanceof Error ? cause.message : String(cause))
+  return /: command not found|\bENOENT\b/.test(text) ? 'not found' : text
+}
 
 /** Runs `argv` in a network namespace that ends with it: rules and routes made there vanish with it. */
 export function inNamespace(argv: readonly string[], input = ''): Promise<string> {
@@ -33,6 +39,7 @@ export async function probe(
     return { name, ok: true, detail: await attempt(), remedy: '' }
   } catch (cause) {
     const detail = reason(cause)
+    if (!isRoot() && refused.test(detail)) return { name, ok: null, detail: 'only root can tell', remedy: '' }
     return { name, ok: unknownIf(detail) ? null : false, detail, remedy }
   }
 }

