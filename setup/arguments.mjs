@@ -1,4 +1,6 @@
 /** Which steps a command needs, from its name and arguments. */
+import { exitCodes } from './exit-codes.mjs'
+import { SetupError } from './messages.mjs'
 import { NODE_MAJORS } from './versions.mjs'
 
 /** @typedef {'npm' | 'native' | 'envoy' | 'debian'} StepName */
@@ -39,4 +41,17 @@ export function nodeProblem(version) {
   const { oldest, newest } = NODE_MAJORS
   if (major >= oldest && major <= newest) return undefined
   return `datapath-bench runs on Node ${oldest} to ${newest}, this is ${version}; install one of those`
+}
+
+/**
+ * What `npm test` passes on to vitest: paths, and `-t NAME`. Throws on any other option, before minutes of tests.
+ * @param {readonly string[]} args
+ * @returns {{ unit: boolean, more: string[] }}
+ */
+export function testArguments(args) {
+  const more = args.filter((arg) => !['--unit', '--yes', '-y'].includes(arg))
+  const unknown = more.find((arg) => arg.startsWith('-') && arg !== '-t')
+  if (unknown)
+    throw new SetupError(`unknown option ${unknown}; npm test takes paths, -t NAME, --unit, --yes`, exitCodes.usage)
+  return { unit: args.includes('--unit'), more }
 }

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { exitCodes as allCodes } from '../harness/errors.ts'
-import { goesOn, nodeProblem, stepsFor } from './arguments.mjs'
+import { goesOn, nodeProblem, stepsFor, testArguments } from './arguments.mjs'
 import { tellingLine } from './command.mjs'
 import { exitCodes } from './exit-codes.mjs'
 import { withLock } from './lock.mjs'
@@ -46,7 +46,8 @@ describe('stamps', () => {
 describe('lock', () => {
   const lock = join(folder, 'lock')
 
-  it('lets one in at a time', async () => {
+  it('lets one in at a time, and says once that it waits', async () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     let inside = 0
     let most = 0
     const work = async (): Promise<void> => {
@@ -56,6 +57,8 @@ describe('lock', () => {
     }
     await Promise.all([withLock(lock, work), withLock(lock, work), withLock(lock, work)])
     expect(most).toBe(1)
+    expect(said).toHaveBeenCalledTimes(2) // by each of the two that waited
+    said.mockRestore()
   })
 
   it('is taken over from a dead owner', async () => {
@@ -78,6 +81,15 @@ describe('arguments', () => {
     expect(goesOn(['--yes'], {}, true)).toBe(true)
     expect(goesOn([], { CI: 'true' }, true)).toBe(true)
     expect(goesOn([], {}, false)).toBe(true)
+  })
+
+  it('of npm test are paths and -t; others are refused before any test runs', () => {
+    expect(testArguments(['--unit', 'harness', '-t', 'resumes'])).toEqual({
+      unit: true,
+      more: ['harness', '-t', 'resumes'],
+    })
+    expect(testArguments(['--yes'])).toEqual({ unit: false, more: [] })
+    expect(() => testArguments(['--unti'])).toThrow('unknown option --unti')
   })
 
   it.each([

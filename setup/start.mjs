@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { commands, goesOn, nodeProblem, stepsFor } from './arguments.mjs'
+import { commands, goesOn, nodeProblem, stepsFor, testArguments } from './arguments.mjs'
 import { installPackages } from './debian.mjs'
 import { exitCodes } from './exit-codes.mjs'
 import { withLock } from './lock.mjs'
@@ -88,6 +88,9 @@ async function main([command = '', ...args]) {
   if (problem) throw new SetupError(problem)
   if (!commands.includes(command))
     throw new SetupError(`unknown command «${command}»; one of: ${commands.join(', ')}`, exitCodes.usage)
+  if (command === 'test') testArguments(args)
+  if (command === 'speed' && args.some((arg) => !/^(--yes|-y)$/.test(arg)))
+    throw new SetupError('npm run speed takes no options but --yes', exitCodes.usage)
   await setUp(command, args)
   if (command === 'test') become(['setup/test.mjs', ...args])
   else if (command === 'speed') become(['--import', 'tsx', 'harness/bench/speed.ts', ...args])

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { testArguments } from './arguments.mjs'
 import { say } from './messages.mjs'
 import { cargoCounts, summed, vitestCounts } from './test-counts.mjs'
 import { cache, nativeFolder, root } from './versions.mjs'
@@ -83,10 +84,7 @@ async function runPart(part) {
   return { ok, counts: ok || counts.failed > 0 ? counts : { ...counts, failed: 1 } }
 }
 
-const [unit, more] = [
-  process.argv.includes('--unit'),
-  process.argv.slice(2).filter((arg) => !/^(--unit|--yes|-y)$/.test(arg)),
-]
+const { unit, more } = testArguments(process.argv.slice(2))
 mkdirSync(cache, { recursive: true })
 rmSync(vitestJson, { force: true })
 rmSync(summaryFile, { force: true })
