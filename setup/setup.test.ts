@@ -115,6 +115,12 @@ describe('packages', () => {
     expect(describeNeeds(missing)).toBe('ipset (probe sets)')
   })
 
+  it('take what does as well', () => {
+    expect(missingOf(testNeeds, (program) => program !== 'chromium' && program !== 'google-chrome')).toEqual([])
+    const none = missingOf(testNeeds, (program) => !/chrom/.test(program))
+    expect(none.map((need) => need.package)).toEqual(['chromium'])
+  })
+
   it('look for programs by doing', () => {
     expect(isInstalled('sh')).toBe(true)
     expect(isInstalled('no-such-program')).toBe(false)
