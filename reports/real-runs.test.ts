@@ -135,6 +135,9 @@ describe('charts', () => {
     expect(svg).toContain('@media (prefers-color-scheme:dark)')
     for (const [, name] of svg.matchAll(/var\((--[\w-]+)\)/g)) expect(svg).toContain(`${name}:`)
     expect(svg).toContain('2 CPUs, 2026-03-14; 5 blocks, 2 of 164 shots void')
+    expect(svg).not.toContain('no valid shot of')
+    const without = await firstChart(voided((row) => row.test === 'latency' && row.mode === 'sidecar'))
+    expect(without).toContain('; no valid shot of sidecar<')
     expect(svg).not.toMatch(/href="http|url\(|<script|data-says/)
   })
 

@@ -19,13 +19,22 @@ const headHeight = 46
 const footHeight = 38
 const face = "font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif\""
 
+/** Modes that have no mark: said, so that their absence is not taken for a figure. */
+function unmarked(run: Analysis): string {
+  const marked = new Set(
+    run.shots.filter((shot) => shot.valid && shot.block > 0 && shot.cell.test === 'latency').map((shot) => shot.mode),
+  )
+  const without = run.modes.filter(({ name }) => !marked.has(name)).map(({ name }) => name)
+  return without.length > 0 ? `; no valid shot of ${without.join(', ')}` : ''
+}
+
 /** Where the figures come from, in one line: a picture travels without its page. */
 function source(run: Analysis): string {
   const { manifest } = run.record
   const blocks = new Set(run.shots.filter((shot) => shot.block > 0).map((shot) => shot.block)).size
   const lost = run.shots.filter((shot) => !shot.valid).length
   const date = manifest.startedAt.slice(0, 10)
-  return `${manifest.host.cpuModel}, ${plural(manifest.host.cpus, 'CPU')}, ${date}; ${plural(blocks, 'block')}, ${lost} of ${plural(run.shots.length, 'shot')} void; lines: 95 % interval, the range below five blocks`
+  return `${manifest.host.cpuModel}, ${plural(manifest.host.cpus, 'CPU')}, ${date}; ${plural(blocks, 'block')}, ${lost} of ${plural(run.shots.length, 'shot')} void${unmarked(run)}`
 }
 
 /** The latency chart of a run as stand-alone SVG; null where no valid shot has a latency. */
