@@ -15,6 +15,9 @@ export interface Step {
 
 export const counter = (key: string, label: string, unit: HopCounter['unit']): HopCounter => ({ key, label, unit })
 
+/** The talk's number of a rule, where its id has one. */
+const numbered = (id: string): string => (/^rule-\d+$/.test(id) ? id.replace('-', ' ') : '')
+
 /** A rule of a set as a hop; nat rules count connections, others packets. */
 export function ruleHop(set: RuleSet, id: string, prefix: string, lane: Lane): Hop {
   const rule = ruleById(set, id)
@@ -23,7 +26,7 @@ export function ruleHop(set: RuleSet, id: string, prefix: string, lane: Lane): H
     id: `${prefix}.${id}`,
     lane,
     kind: 'rule',
-    label: `${rule.chain} ${rule.spec.replace(/^.*-j /, '→ ')}`,
+    label: `${[rule.chain, numbered(id), rule.spec.replace(/^.*-j /, '→ ')].filter(Boolean).join(' ')}`,
     detail: `${rule.table}: -A ${rule.chain} ${rule.spec} (${rule.about})`,
     counters: [counter(`${prefix}.${id}`, `${rule.table} rule`, unit)],
   }
