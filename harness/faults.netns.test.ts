@@ -72,15 +72,16 @@ const namespacesOf = (folder: string): string[] =>
   existsSync(netnsRoot) ? readdirSync(netnsRoot).filter((name) => name.includes(folder.split('/').at(-1) ?? '')) : []
 const ends = (rows: readonly Row<'shots'>[]): Row<'shots'>[] => rows.filter((row) => row.metric === 'record_rows')
 
-/** Live processes of a run's namespaces whose command line has this word. */
-function pidsOf(word: string): number[] {
+/** Live processes of a run's namespaces: this program, with this text in its command line. */
+function pidsOf(program: string, text = ''): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
-        const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-        return argv[0]?.endsWith(word) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes('DPB_PADDING=')
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        if (!line.split('\0')[0]?.endsWith(program) || !line.includes(text)) return false
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes('DPB_PADDING=')
       } catch {
         return false
       }
@@ -138,9 +139,7 @@ it.each([
     // killed while it drives: the driver of the first shot is up, and not the short-lived spin test
     const victim = await new Promise<number>((resolve) => {
       const look = (): void => {
-        const driving = pidsOf('dpb-load').filter((pid) =>
-          readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('10.10.2.20'),
-        )
+        const driving = pidsOf('dpb-load', '10.10.2.20')
         const [pid] = driving.length > 0 ? (program === 'dpb-load' ? driving : pidsOf(program)) : []
         if (pid === undefined) setTimeout(look, 10)
         else resolve(pid)

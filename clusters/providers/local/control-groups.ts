@@ -67,20 +67,33 @@ export class ControlGroup {
   }
 }
 
-function removeTree(folder: string): void {
+/** A killed process leaves its group a moment after it has left /proc; no event tells when, so it is tried again. */
+async function removeGroup(folder: string): Promise<void> {
+  const deadline = Date.now() + 5000
+  for (;;) {
+    try {
+      return rmdirSync(folder)
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EBUSY' || Date.now() > deadline) throw cause
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+}
+
+async function removeTree(folder: string): Promise<void> {
   for (const entry of readdirSync(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) removeTree(join(folder, entry.name))
-  rmdirSync(folder)
+    if (entry.isDirectory()) await removeTree(join(folder, entry.name))
+  await removeGroup(folder)
 }
 
 /** Folder of a run's groups in a hierarchy. */
 export const groupRoot = (hierarchy: Hierarchy, runId: string): string => join(hierarchy.root, prefix, runId)
 
 /** Removes a run's groups, innermost first, and the project's own folder with the last run. Says whether there were any. */
-export function removeGroups(hierarchy: Hierarchy, runId: string): boolean {
+export async function removeGroups(hierarchy: Hierarchy, runId: string): Promise<boolean> {
   const root = groupRoot(hierarchy, runId)
   const found = hierarchy.kind !== 'proc' && existsSync(root)
-  if (found) removeTree(root)
+  if (found) await removeTree(root)
   const shared = join(hierarchy.root, prefix)
   if (
     hierarchy.kind !== 'proc' &&

@@ -78,7 +78,7 @@ async function removeRun(runId: string, hierarchy: Hierarchy): Promise<string[]>
     await sh(['ip', 'netns', 'delete', name])
     removed.push(`namespace ${name}`)
   }
-  if (removeGroups(hierarchy, runId)) removed.push(`control groups of run ${runId}`)
+  if (await removeGroups(hierarchy, runId)) removed.push(`control groups of run ${runId}`)
   if (existsSync(stateDir(runId))) {
     rmSync(stateDir(runId), { recursive: true, force: true })
     removed.push(`state of run ${runId}`)
