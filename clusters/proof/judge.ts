@@ -45,7 +45,7 @@ export function is(claim: string, now: Observation, key: string, expected: strin
   return {
     claim,
     holds: actual === expected,
-    evidence: actual === undefined ? `${key} not readable` : actual || 'none',
+    evidence: actual === undefined ? `${key} not readable` : actual || 'nothing found against it',
   }
 }
 
