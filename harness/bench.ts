@@ -23,10 +23,11 @@ import { onInterrupt } from './interrupt.ts'
 import { type Capacities, type Done, nothingDone } from './ledger.ts'
 import { takeLock } from './lock.ts'
 import type { benchOptions } from './options.ts'
+import { profiles } from './profiles.ts'
 import { jsonProgress, type Progress, textProgress } from './progress.ts'
 import { type RunRequest, type RunResult, run, type World } from './run.ts'
 import { Scope } from './scope.ts'
-import { readPressure, SpinMeter } from './weather.ts'
+import { Calm, readPressure, SpinMeter } from './weather.ts'
 
 export type BenchInput = CommandInput<typeof benchOptions>
 type Options = BenchInput['options']
@@ -148,6 +149,8 @@ async function measureAll(begun: Begun, resumed: boolean, progress: Progress): P
   const writer = await RunWriter.open(folder, manifest.run)
   scope.defer('results', () => writer.close())
   const meter = new SpinMeter(allowedCpus())
+  const spin = (): Promise<number> => meter.ratio()
+  const calm = new Calm(spin, options.calmTimeout ?? profiles[options.profile].calmSeconds)
   const world: World = {
     ...chosen,
     collectors,
@@ -157,7 +160,8 @@ async function measureAll(begun: Begun, resumed: boolean, progress: Progress): P
     signal,
     workDir: join(folder, 'logs'),
     pressure: readPressure,
-    spin: () => meter.ratio(),
+    spin,
+    calm: (stop) => calm.wait(stop),
     floor: (bed) => driverFloorNs(bed, chosen.driver, signal),
     hold: (path) => untilInterrupted(signal, path.mode, progress),
   }

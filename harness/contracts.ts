@@ -365,6 +365,8 @@ export interface Weather {
   /** Share of the window's CPU time stolen by the hypervisor, and used by processes that are not the run's. */
   readonly stealShare: number
   readonly foreignShare: number
+  /** What one tick of the kernel's CPU accounting is in this window: no smaller share can be told from none. */
+  readonly tickShare: number
   /** PSI `some avg10` of cpu before the block, percent; null where the kernel has none. */
   readonly cpuPressurePercent: number | null
   /** Slowest core's spin test against the run's first, as a ratio (1.0 = as fast). */

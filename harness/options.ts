@@ -51,6 +51,11 @@ export const benchOptions = {
     'seeds orders, send times and layout',
   ),
   placement: one('PLACE', z.enum(['cross-node', 'same-node']).default('cross-node'), 'nodes of client and server'),
+  calmTimeout: one(
+    'SECONDS',
+    z.coerce.number<string>().nonnegative().max(86_400).optional(),
+    'how long, in all, a run may wait for a host that is not squeezed; else by profile',
+  ),
   out: one('DIR', z.string().default('.'), 'folder that gets results/ and reports/'),
   resume: one('RUN', z.string().optional(), 'run only what is missing in this run'),
   keep: flag('hold the last testbed for inspection until Ctrl-C'),

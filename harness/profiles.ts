@@ -14,6 +14,8 @@ export interface Profile {
   readonly spans: Readonly<Record<TestName, Span>>
   /** Latency windows: as long as a p99 needs at the rate, within `most`; where that is not enough, `least`. */
   readonly latencySeconds: { readonly least: number; readonly most: number }
+  /** Seconds that a run may wait, in all, for a host that is not squeezed. */
+  readonly calmSeconds: number
   /** Capacity shots of block 0. */
   readonly search: Span
 }
@@ -28,12 +30,13 @@ export const profiles = {
     loads: [25, 50, 75],
     spans: {
       latency: span(0.15, 1.5),
-      capacity: span(0.15, 0.4),
-      rr: span(0.1, 0.3),
-      crr: span(0.1, 0.3),
-      stream: span(0.1, 0.3),
+      capacity: span(0.15, 0.6),
+      rr: span(0.1, 0.5),
+      crr: span(0.1, 0.5),
+      stream: span(0.1, 0.5),
     },
-    latencySeconds: { least: 1.2, most: 2.8 },
+    latencySeconds: { least: 1.2, most: 2.6 },
+    calmSeconds: 20,
     search: span(0.2, 0.8),
   },
   standard: {
@@ -48,6 +51,7 @@ export const profiles = {
       stream: span(0.5, 3),
     },
     latencySeconds: { least: 6, most: 12 },
+    calmSeconds: 300,
     search: span(1, 3),
   },
   thorough: {
@@ -62,6 +66,7 @@ export const profiles = {
       stream: span(5, 10),
     },
     latencySeconds: { least: 20, most: 60 },
+    calmSeconds: 1800,
     search: span(5, 10),
   },
 } as const satisfies Record<string, Profile>
@@ -89,4 +94,4 @@ export const usualPayloadBytes: Readonly<Record<TestName, number>> = {
 }
 
 /** Rough costs for the estimate, seconds: laying and taking down a mode, starting a shot, spin tests of a block. */
-export const overheads = { visitSeconds: 1.2, shotSeconds: 0.25, blockSeconds: 0.5, runSeconds: 8 } as const
+export const overheads = { visitSeconds: 0.8, shotSeconds: 0.2, blockSeconds: 0.5, runSeconds: 8 } as const

@@ -33,6 +33,8 @@ export interface World {
   pressure(): number | null
   /** Spin test beside a shot: the slowest CPU against its best in this run. */
   spin(): Promise<number>
+  /** Waits for a host that is not squeezed, within the run's time for that; gives the spin ratio then. */
+  calm(signal: AbortSignal): Promise<number>
   floor(bed: Testbed): Promise<number | null>
   /** With `--keep`: the last testbed is up; resolves when it may be taken down. */
   hold(path: { readonly mode: string }): Promise<void>

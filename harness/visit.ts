@@ -41,6 +41,8 @@ export interface VisitContext {
   readonly laid: (path: Path, mode: Mode) => void
   /** What the shots of this block share of the weather. */
   readonly sky: () => BlockSky
+  /** Waits for a host that is not squeezed; gives the spin ratio then. */
+  readonly calm: (signal: AbortSignal) => Promise<number>
   /** Spin test of all CPUs: the slowest against its best in this run. */
   readonly spin: () => Promise<number>
   /** Whether the testbed of these shots is held for inspection (`--keep`), and until when. */
@@ -95,7 +97,7 @@ async function shoot(context: VisitContext, path: Path, shot: PlannedShot): Prom
   let before: Observation | null = null
   let after: Observation | null = null
   try {
-    const spunBefore = await context.spin()
+    const spunBefore = await context.calm(context.signal)
     before = await path.observe()
     facts.push(...at('before', path.standing(before)))
     const fired = await fire(context.driver, context.collectors, path, shot, context.signal)

@@ -108,7 +108,7 @@ describe('the host’s noise', () => {
     expect(line).toMatch(
       /^2 of 164 shots void \(1\.2 %\), most often because .+ \((host-steal|not-attested), 1 shot\); /,
     )
-    expect(line).toContain('beside 2 of 4 shots, slowed beside 1, below 65 % beside 1')
+    expect(line).toContain('beside 2 of 4 shots, slowed beside 1, below 60 % beside 1')
     expect(line).toContain('stolen by the hypervisor: 0.20 % in the median')
     expect(hostLine(analyse(record))).not.toContain('CPUs')
   })

@@ -15,13 +15,13 @@ export const limits = {
   /** CPU time of processes that are not the run's, and time stolen by the hypervisor, over the window (rule 21). */
   foreignShare: 0.05,
   stealShare: 0.01,
-  /** Spin test beside a shot, against the fastest seen in the run: below this it is said (rule 22) … */
+  /** Spin test beside a shot, against the best in the run: below this it is said (rule 22) … */
   spinNoteRatio: 0.97,
   /**
-   * … and below this the shot is void. On shared virtual CPUs the test knows three states: alone (1.0), beside a busy
-   * hyperthread (0.75–0.85), and squeezed (0.5); the limit lies between the last two.
+   * … and below this the shot is void. On shared virtual CPUs the test knows three states: alone (0.95–1), beside a busy
+   * hyperthread (0.65–0.8), and squeezed (0.45–0.55); the limit lies in the gap between the last two.
    */
-  spinVoidRatio: 0.65,
+  spinVoidRatio: 0.6,
   /** A mode's p50 should be this many times the driver's floor (rule 6). */
   floorFactor: 2,
   /** Batches of five slices needed to judge settling by MSER-5 (White, Cobb, Spratt; rule 20). */

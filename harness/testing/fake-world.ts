@@ -67,6 +67,7 @@ export async function fakeRun(folder: string, options: FakeRun = {}): Promise<Ru
     workDir: folder,
     pressure: () => 0,
     spin: async () => 1,
+    calm: async () => 1,
     hold: async () => {},
     floor: async () => 20_000,
   }
