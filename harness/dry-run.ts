@@ -5,24 +5,18 @@ import {
   cellName,
   cellsOf,
   estimateSeconds,
-  loadsOf,
   needsSearch,
   type PlanRequest,
   planBlocks,
   planSearch,
-  ratesFrom,
+  supposedRates,
 } from './plan.ts'
 import { overheads } from './profiles.ts'
-
-/** Stands for the weakest mode's capacity, which a search will find: the length of latency windows depends on it. */
-const supposedCapacityPerSecond = 10_000
 
 /** Prints the plan; rates that a search will find are shown as a share of the weakest mode's capacity. */
 export function dryRun(request: PlanRequest, json: boolean): ExitName {
   const search = needsSearch(request) ? planSearch(request) : []
-  const rates = request.rates
-    ? request.rates.map((perSecond) => ({ perSecond, loadPercent: null }))
-    : ratesFrom(loadsOf(request), supposedCapacityPerSecond)
+  const rates = supposedRates(request)
   const cells = cellsOf(request, rates)
   const shots = [...search, ...planBlocks(request, cells)]
   const seconds = Math.round(estimateSeconds(shots) + overheads.runSeconds)

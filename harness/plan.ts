@@ -74,6 +74,14 @@ function spanOf(request: PlanRequest, test: TestName, rate: Rate | null): Span {
   }
 }
 
+/** Stands for the weakest mode's capacity until a search has found it: the length of latency windows depends on it. */
+const supposedCapacityPerSecond = 10_000
+
+/** Rates to estimate the time with, before they are known. */
+export const supposedRates = (request: PlanRequest): Rate[] =>
+  request.rates?.map((perSecond) => ({ perSecond, loadPercent: null })) ??
+  ratesFrom(loadsOf(request), supposedCapacityPerSecond)
+
 /** Seconds of a latency window, in tenths. */
 function windowFor({ perSecond }: Rate, { least, most }: Profile['latencySeconds']): number {
   const needed = Math.ceil((requestsForP99 / perSecond) * 10) / 10

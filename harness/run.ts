@@ -13,6 +13,7 @@ import {
   planBlocks,
   planSearch,
   ratesFrom,
+  supposedRates,
   visitsOf,
 } from './plan.ts'
 import type { Progress } from './progress.ts'
@@ -86,7 +87,7 @@ async function searchCapacities(world: World, request: RunRequest, ledger: Ledge
   const plan = planSearch(request).filter(({ cell }) => firable(world, ledger, cell))
   await ledger.save({ plan })
   world.progress.step('block 0: searching capacities')
-  await fireAll(world, request, ledger, plan)
+  await fireAll(world, request, ledger, plan, planBlocks(request, cellsOf(request, supposedRates(request))))
   if (world.signal.aborted) return
   const [weakest] = [...ledger.capacities.values()].sort((a, b) => a.perSecond - b.perSecond)
   if (!weakest)
@@ -135,11 +136,17 @@ async function findFloor(world: World, ledger: Ledger, bed: Testbed): Promise<vo
     await ledger.save({ driverFloorNs: await world.floor(bed).catch(() => null) })
 }
 
-/** Fires what is not complete yet, visit by visit. */
-async function fireAll(world: World, request: RunRequest, ledger: Ledger, plan: readonly PlannedShot[]): Promise<void> {
+/** Fires what is not complete yet, visit by visit; `later` is only for the time left. */
+async function fireAll(
+  world: World,
+  request: RunRequest,
+  ledger: Ledger,
+  plan: readonly PlannedShot[],
+  later: readonly PlannedShot[] = [],
+): Promise<void> {
   const left = plan.filter((shot) => !ledger.complete.has(shot.id))
   const before = ledger.counts
-  world.progress.plan(left)
+  world.progress.plan([...left, ...later])
   const last = left.at(-1)
   let pressure: number | null = null
   const context: VisitContext = {

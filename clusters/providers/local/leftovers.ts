@@ -67,11 +67,19 @@ async function ended(pids: readonly number[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5)) // no event tells the end of another's child
 }
 
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it ended by itself meanwhile
+  }
+}
+
 async function removeRun(runId: string, hierarchy: Hierarchy): Promise<string[]> {
   const removed: string[] = []
   const namespaces = entries(netnsRoot).filter((name) => name.startsWith(`${prefix}-${runId}-`))
   const pids = processesIn(namespaces).filter((pid) => pid !== process.pid)
-  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  for (const pid of pids) killIfAlive(pid)
   await ended(pids)
   if (pids.length > 0) removed.push(`${pids.length} processes of run ${runId}`)
   for (const name of namespaces) {
