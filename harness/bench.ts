@@ -11,6 +11,7 @@ import { readManifest, readRecord } from '../results/read.ts'
 import { refuseContradictions, resumeFolder } from '../results/resume.ts'
 import { RunWriter } from '../results/write.ts'
 import { drivers } from '../workloads/drivers/index.ts'
+import type { Capacities } from './capacities.ts'
 import { checks } from './checks/index.ts'
 import { collectors } from './collectors/index.ts'
 import type { CommandInput } from './command.ts'
@@ -20,9 +21,10 @@ import { BenchError, type ExitName } from './errors.ts'
 import { commit, hostFacts, pinning, version } from './facts.ts'
 import { driverFloorNs } from './floor.ts'
 import { onInterrupt } from './interrupt.ts'
-import { type Capacities, type Done, nothingDone } from './ledger.ts'
+import { type Done, nothingDone } from './ledger.ts'
 import { takeLock } from './lock.ts'
 import type { benchOptions } from './options.ts'
+import { again } from './plan.ts'
 import { profiles } from './profiles.ts'
 import { jsonProgress, type Progress, textProgress } from './progress.ts'
 import { type RunRequest, type RunResult, run, type World } from './run.ts'
@@ -99,7 +101,10 @@ async function doneBefore(folder: string, complete: ReadonlySet<string>): Promis
   const capacities: Capacities = new Map(
     shots
       .filter((row) => row.block === 0 && row.metric === 'throughput')
-      .map((row) => [row.shot, { mode: row.mode, perSecond: row.value ?? 0 }]),
+      .map(({ shot, mode, value, verdict }) => {
+        const form = shot.replace(`b00-${mode}-`, '').replace(again, '')
+        return [shot, { mode, form, perSecond: value ?? 0, sound: verdict === 'valid' }]
+      }),
   )
   const ends = shots.filter((row) => row.metric === 'record_rows')
   const valid = ends.filter((row) => row.verdict === 'valid').length

@@ -2,7 +2,9 @@
 import type { Manifest } from '../results/manifest.ts'
 import { type ShotOutcome, verdictOf } from '../results/shot-rows.ts'
 import type { RunWriter } from '../results/write.ts'
+import type { Capacities } from './capacities.ts'
 import type { Mode, Path } from './contracts.ts'
+import { cellName } from './plan.ts'
 import type { Progress } from './progress.ts'
 import type { Warning } from './warnings.ts'
 
@@ -11,9 +13,6 @@ export interface Counts {
   readonly void: number
   readonly missing: number
 }
-
-/** Capacity found by a search shot, by shot id. */
-export type Capacities = Map<string, { readonly mode: string; readonly perSecond: number }>
 
 /** What a resumed run already has. */
 export interface Done {
@@ -95,7 +94,12 @@ export class Ledger {
     this.counts = { ...this.counts, [verdict]: this.counts[verdict] + 1 }
     const perSecond = measurements.find((measurement) => measurement.metric === 'throughput')?.value
     if (planned.block === 0 && perSecond && !failed.some((check) => spoilsCapacity.has(check.code)))
-      this.capacities.set(planned.id, { mode: planned.mode, perSecond })
+      this.capacities.set(planned.id, {
+        mode: planned.mode,
+        form: cellName(planned.cell),
+        perSecond,
+        sound: verdict === 'valid',
+      })
     const why = failed.map((check) => `${check.code}: ${check.actual}`).join('; ')
     this.#progress.shot(planned, verdict, verdict === 'void' ? why : headline(outcome))
     if (Object.keys(this.manifest.modes).length > this.#savedModes) await this.save({})

@@ -158,8 +158,12 @@ function blockOf(request: PlanRequest, block: number, cells: readonly Cell[]): P
   )
 }
 
-/** Block 0. */
-export const planSearch = (request: PlanRequest): PlannedShot[] => blockOf(request, 0, searchCells(request))
+/** Ending of a search shot's id when it is fired again because the host disturbed the first. */
+export const again = '-again'
+
+/** Block 0; its second pass has shots of its own. */
+export const planSearch = (request: PlanRequest, pass: 1 | 2 = 1): PlannedShot[] =>
+  blockOf(request, 0, searchCells(request)).map((shot) => (pass === 1 ? shot : { ...shot, id: `${shot.id}${again}` }))
 
 /** Blocks 1 and on. */
 export function planBlocks(request: PlanRequest, cells: readonly Cell[]): PlannedShot[] {

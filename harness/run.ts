@@ -1,6 +1,7 @@
 /** A run, from capacity search to its last block: the table of contents. */
 import type { Manifest } from '../results/manifest.ts'
 import type { RunWriter } from '../results/write.ts'
+import { isDisturbed, weakest } from './capacities.ts'
 import type { Cell, Check, Collector, Driver, Mode, PlannedShot, Provider, Testbed } from './contracts.ts'
 import { BenchError } from './errors.ts'
 import { type Counts, type Done, Ledger, nothingDone } from './ledger.ts'
@@ -81,22 +82,31 @@ export async function run(
   return { manifest: ledger.manifest, counts: ledger.counts }
 }
 
-/** Block 0, and the rates from the weakest mode's capacity. */
+/** Block 0, once more for modes that the host disturbed, and the rates from the weakest mode's capacity. */
 async function searchCapacities(world: World, request: RunRequest, ledger: Ledger): Promise<void> {
   if (!needsSearch(request) || ledger.manifest.rates || world.signal.aborted) return
-  const plan = planSearch(request).filter(({ cell }) => firable(world, ledger, cell))
-  await ledger.save({ plan })
   world.progress.step('block 0: searching capacities')
-  await fireAll(world, request, ledger, plan, planBlocks(request, cellsOf(request, supposedRates(request))))
-  if (world.signal.aborted) return
-  const [weakest] = [...ledger.capacities.values()].sort((a, b) => a.perSecond - b.perSecond)
-  if (!weakest)
+  const later = planBlocks(request, cellsOf(request, supposedRates(request)))
+  const searched: PlannedShot[] = []
+  for (const pass of [1, 2] as const) {
+    const plan = planSearch(request, pass).filter(
+      ({ mode, cell }) =>
+        firable(world, ledger, cell) &&
+        (pass === 1 || isDisturbed(ledger.capacities.values(), { mode, form: cellName(cell) })),
+    )
+    searched.push(...plan)
+    await ledger.save({ plan: searched })
+    await fireAll(world, request, ledger, plan, later)
+    if (world.signal.aborted) return
+  }
+  const least = weakest(ledger.capacities.values())
+  if (!least)
     throw new BenchError('failed', 'no mode could be laid and measured in the capacity search', 'npm run doctor')
-  const rates = ratesFrom(loadsOf(request), weakest.perSecond)
+  const rates = ratesFrom(loadsOf(request), least.perSecond)
   await ledger.save({
     rates: {
-      weakest: weakest.mode,
-      capacityPerSecond: weakest.perSecond,
+      weakest: least.mode,
+      capacityPerSecond: least.perSecond,
       ratesPerSecond: rates.map((rate) => rate.perSecond),
     },
   })
@@ -126,7 +136,7 @@ async function planRun(world: World, request: RunRequest, ledger: Ledger): Promi
   const cells = cellsOf(request, request.rates ? given : found).filter((cell) => firable(world, ledger, cell))
   if (cells.length === 0)
     throw new BenchError('usage', `driver ${world.driver.name} can fire none of the cells`, 'use --driver native')
-  const search = needsSearch(request) ? planSearch(request) : []
+  const search = ledger.manifest.plan.filter((shot) => shot.block === 0)
   await ledger.save({ plan: [...search, ...planBlocks(request, cells)] })
 }
 
