@@ -35,7 +35,7 @@ export const profiles = {
       crr: span(0.1, 0.5),
       stream: span(0.1, 0.5),
     },
-    latencySeconds: { least: 1.2, most: 2.6 },
+    latencySeconds: { least: 1.2, most: 2.8 },
     calmSeconds: 20,
     search: span(0.2, 0.8),
   },
