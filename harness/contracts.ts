@@ -338,7 +338,6 @@ export type CheckCode =
   | 'throttled'
   | 'driver-floor'
   | 'driver-died'
-  | 'beats-its-baseline'
 
 /** Outcome of one validity rule on one shot. A failed `void` rule voids the shot; a `note` only says so. */
 export interface CheckResult {
