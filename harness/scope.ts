@@ -24,11 +24,6 @@ export class Scope implements AsyncDisposable {
     return child
   }
 
-  /** Forgets every undo step: what was made stays (`--keep`). */
-  keep(): void {
-    this.#undo = []
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#run()
     return this.#closing

@@ -66,7 +66,6 @@ class Bed implements LocalBed {
   #taps: readonly Wiretap[] = []
   readonly #visit: Visit
   readonly #runId: string
-  readonly #nodes = new Map<string, Node>()
   readonly #stacks: Stack[] = []
 
   constructor(request: BedRequest, visit: Visit) {
@@ -132,7 +131,6 @@ class Bed implements LocalBed {
   async #node(plan: NodePlan): Promise<Node> {
     const place = new NamespacePlace(plan.role, netnsName(this.#runId, plan.role), this.#visit)
     const node = { plan, place }
-    this.#nodes.set(plan.role, node)
     this.#stacks.push({ name: plan.role, pid: await this.#pause(place) })
     return node
   }
