@@ -1,0 +1,3 @@
+//! `dpb-agent`: see the library and `native/PROTOCOL.md`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The vsock device and the node proxy in one process.

@@ -1,0 +1,3 @@
+//! `dpb-fused`: see the library and `native/PROTOCOL.md`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Moves a program’s TCP sockets onto vsock inside a sandbox: seccomp supervisor and LD_PRELOAD library.

@@ -1,0 +1,3 @@
+//! `dpb-tsi`: see the library and `native/PROTOCOL.md`.
+
+fn main() {}

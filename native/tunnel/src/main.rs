@@ -1,0 +1,3 @@
+//! `dpb-tunnel`: see the library and `native/PROTOCOL.md`.
+
+fn main() {}

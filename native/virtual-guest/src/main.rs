@@ -1,0 +1,3 @@
+//! `dpb-virtual-guest`: see the library and `native/PROTOCOL.md`.
+
+fn main() {}
