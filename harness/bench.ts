@@ -29,6 +29,7 @@ import { profiles } from './profiles.ts'
 import { jsonProgress, type Progress, textProgress } from './progress.ts'
 import { type RunRequest, type RunResult, run, type World } from './run.ts'
 import { Scope } from './scope.ts'
+import { chooseModes } from './variants.ts'
 import { Calm, readPressure, SpinMeter } from './weather.ts'
 
 export type BenchInput = CommandInput<typeof benchOptions>
@@ -40,11 +41,15 @@ function newRunId(now = new Date()): string {
   return `${stamp}-${randomBytes(2).toString('hex')}`
 }
 
+/** The modes asked for, as variants. */
+const modesOf = ({ mode, proxy, sandboxed }: Options): Mode[] =>
+  chooseModes(modes, mode, { ...(proxy ? { proxy } : {}), ...(sandboxed ? { sandboxed } : {}) })
+
 function requestOf(options: Options): RunRequest {
   if (options.rate && options.load)
     throw new BenchError('usage', '--rate and --load exclude each other', 'give one of them')
   return {
-    modes: options.mode,
+    modes: modesOf(options).map(({ name }) => name),
     profile: options.profile,
     tests: options.test,
     protocol: options.protocol,
@@ -123,9 +128,9 @@ function beginAgain(input: BenchInput, run: string): Begun {
 async function choose(options: Options): Promise<Pick<World, 'provider' | 'modes' | 'driver'>> {
   const provider = providers.find(({ name }) => name === options.provider) as Provider | undefined
   const driver = drivers.find(({ name }) => name === options.driver)
-  const chosen = options.mode.flatMap((name) => modes.filter((mode: Mode) => mode.name === name))
-  if (!provider || !driver || chosen.length !== options.mode.length)
-    throw new BenchError('usage', 'a provider, driver or mode of this run is not known here', 'npm run modes')
+  const chosen = modesOf(options)
+  if (!provider || !driver)
+    throw new BenchError('usage', 'the provider or driver of this run is not known here', 'npm run doctor')
   orThrow(`provider ${provider.name}`, await provider.available())
   orThrow(`driver ${driver.name}`, await driver.available())
   for (const mode of chosen) {

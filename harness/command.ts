@@ -12,6 +12,8 @@ export interface OptionSpec<T = unknown> {
   readonly schema: z.ZodType<T>
   /** Valid values, where they come from a registry. */
   readonly choices?: () => Promise<readonly string[]>
+  /** A choice may be followed by settings: `ambient@proxy=tunnel`. */
+  readonly variants?: true
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>

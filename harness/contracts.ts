@@ -61,6 +61,11 @@ export interface PlannedShot {
 /** Where a process of the run lives: spawns into it, with its namespaces, cgroup and pinning applied. */
 export interface Place {
   readonly name: string
+  /**
+   * How long before a send time a driver in this place may watch the clock, in µs; left out, the driver's own default. A
+   * guest's timers wake later than the host's.
+   */
+  readonly spinUs?: number
   spawn(spec: SpawnSpec): Promise<Proc>
   /** Runs a short command inside and returns its standard output; throws CommandError. */
   run(argv: readonly string[], input?: string): Promise<string>
@@ -137,7 +142,15 @@ export interface Testbed {
 
 // ---------------------------------------------------------------- which way it goes
 
-/** A datapath. File name = registry name = CSV value = CLI value. */
+/** What a mode can be varied by: `--mode ambient@proxy=tunnel`, or for every mode that knows it `--proxy tunnel`. */
+export type SettingName = 'proxy' | 'sandboxed'
+/** Choices of each setting; the first is what the plain mode has. */
+export type Settings = Readonly<Partial<Record<SettingName, readonly [string, ...string[]]>>>
+export type Chosen = Readonly<Partial<Record<SettingName, string>>>
+/** Which applications are in a sandbox. */
+export type Sandboxed = 'none' | 'client' | 'server' | 'both'
+
+/** A datapath. File name = registry name = CSV value = CLI value; a variant's name ends with its settings. */
 export interface Mode {
   readonly name: string
   /** One line: what stands between the applications. */
@@ -146,8 +159,11 @@ export interface Mode {
   readonly runsOn: readonly string[]
   /** What it costs is compared with this mode (its own name for the baseline itself). */
   readonly comparedWith: string
-  available(provider: string): Promise<Availability>
-  lay(bed: Testbed, scope: Scope, log: Log): Promise<Path>
+  /** Left out by a mode that has one form only. */
+  readonly settings?: Settings
+  /** `chosen` holds every setting of the mode. */
+  available(provider: string, chosen?: Chosen): Promise<Availability>
+  lay(bed: Testbed, scope: Scope, log: Log, chosen?: Chosen): Promise<Path>
 }
 
 export interface Target {
@@ -160,10 +176,17 @@ export interface Target {
 /** A mode laid on a testbed. */
 export interface Path {
   readonly mode: string
-  /** CSV column `proxy`: `none`, `envoy`, later `tunnel`. */
+  /** CSV column `proxy`: `none`, `envoy`, `tunnel`. */
   readonly proxy: string
-  /** CSV column `sandbox`: `none`, later `uml`, `qemu`. */
+  /** CSV column `sandbox`: `none`, `uml`, `qemu`. */
   readonly sandbox: string
+  /** CSV column `sandboxed`; left out: none. */
+  readonly sandboxed?: Sandboxed
+  /**
+   * Why traffic of this mode goes past the mesh although it looks enrolled, where that is what the mode shows: the facts
+   * prove it, and every row and page says `bypassed` beside its numbers.
+   */
+  readonly bypassed?: string
   readonly target: Target
   readonly client: Place
   readonly components: readonly Component[]

@@ -30,8 +30,18 @@ export function optionsPage(commands: readonly Command[]): string {
 /** docs/modes.md */
 export async function modesPage(): Promise<string> {
   const { modes } = await import('../clusters/datapaths/index.ts')
-  const rows = modes.map((mode) => [`\`${mode.name}\``, mode.about, mode.runsOn.join(', '), mode.comparedWith])
-  return `${head}\n\n# Modes\n\n${table(['mode', 'about', 'runs on', 'compared with'], rows)}\n`
+  const rows = modes.map((mode) => [
+    `\`${mode.name}\``,
+    mode.about,
+    mode.runsOn.join(', '),
+    mode.comparedWith,
+    Object.entries(mode.settings ?? {})
+      .map(([name, choices]) => `${name}: ${choices.join(', ')}`)
+      .join('; '),
+  ])
+  const variants =
+    'A setting is chosen by `--mode ambient@proxy=tunnel`, or for every mode that has it by `--proxy tunnel`; the first choice is the plain mode.'
+  return `${head}\n\n# Modes\n\n${variants}\n\n${table(['mode', 'about', 'runs on', 'compared with', 'settings'], rows)}\n`
 }
 
 /** docs/rules.md */

@@ -79,8 +79,9 @@ export class Ledger {
   /** Keeps what a mode says of itself when it is first laid. */
   laid(path: Path, mode: Mode): void {
     if (this.manifest.modes[mode.name]) return
-    const { proxy, sandbox, versions, picture } = path
-    const facts = { about: mode.about, comparedWith: mode.comparedWith, proxy, sandbox, versions, picture }
+    const { proxy, sandbox, sandboxed = 'none', bypassed = '', versions, picture } = path
+    const { about, comparedWith } = mode
+    const facts = { about, comparedWith, proxy, sandbox, sandboxed, bypassed, versions, picture }
     this.manifest = { ...this.manifest, modes: { ...this.manifest.modes, [mode.name]: facts } }
   }
 

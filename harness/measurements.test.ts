@@ -32,9 +32,17 @@ const sample = (role: Sample['role'], metric: string, value: number): Sample => 
   source: 'test',
 })
 
-const byName = (cell: Cell, firing: Partial<Firing>, samples: Sample[] = []): Record<string, number> =>
+const byName = (
+  cell: Cell,
+  firing: Partial<Firing>,
+  samples: Sample[] = [],
+  driverInside = false,
+): Record<string, number> =>
   Object.fromEntries(
-    measure(cell, { ...fakeFiring({ cell, seed: 1 }), ...firing }, samples).map((row) => [row.metric, row.value]),
+    measure({ cell, firing: { ...fakeFiring({ cell, seed: 1 }), ...firing }, samples, driverInside }).map((row) => [
+      row.metric,
+      row.value,
+    ]),
   )
 
 describe('percentiles', () => {
@@ -78,6 +86,13 @@ it('gives CPU per request of datapath and kernel, without driver and probes', ()
   expect(found['cpu_per_request']).toBeCloseTo(0.001)
   expect(found['memory']).toBe(100)
   expect(found['tcp_segments']).toBe(2)
+})
+
+it('takes the waiting spin of a driver inside a sandbox off the sandbox’s CPU', () => {
+  const samples = [sample('sandbox', 'cpu_seconds', 0.5)]
+  const firing = { done: 400, spinSeconds: 0.1 }
+  expect(byName(cellOf('latency'), firing, samples, true)['cpu_per_request']).toBeCloseTo(0.001)
+  expect(byName(cellOf('latency'), firing, samples)['cpu_per_request']).toBeCloseTo(0.00125)
 })
 
 it('counts connections and streams by their own names', () => {

@@ -55,8 +55,16 @@ function rates(cell: Cell, firing: Firing): [MetricName, number][] {
   return [['throughput', firing.done / firing.wallSeconds]]
 }
 
-function costs(cell: Cell, firing: Firing, samples: readonly Sample[]): [MetricName, number][] {
-  const cpu = sum(samples, isDatapathCpu)
+export interface Measured {
+  readonly cell: Cell
+  readonly firing: Firing
+  readonly samples: readonly Sample[]
+  /** The driver runs in a sandbox, whose CPU is counted whole: only its waiting spin can be taken off. */
+  readonly driverInside: boolean
+}
+
+function costs({ cell, firing, samples, driverInside }: Measured): [MetricName, number][] {
+  const cpu = sum(samples, isDatapathCpu) - (driverInside ? firing.spinSeconds : 0)
   const segments = sum(samples, (sample) => sample.metric === 'tcp_segments_in' || sample.metric === 'tcp_segments_out')
   const work = cell.test === 'stream' ? firing.streamBytes : firing.done
   if (work <= 0 || samples.length === 0) return []
@@ -72,13 +80,14 @@ function costs(cell: Cell, firing: Firing, samples: readonly Sample[]): [MetricN
 }
 
 /** All metrics that can be given for this shot. */
-export function measure(cell: Cell, firing: Firing, samples: readonly Sample[]): Measurement[] {
+export function measure(measured: Measured): Measurement[] {
+  const { cell, firing, samples } = measured
   const failed = Object.values(firing.errors).reduce((total, count) => total + count, 0)
   const proxies = samples.filter((sample) => sample.metric === 'memory_bytes' && sample.role === 'proxy')
   const rows: [MetricName, number][] = [
     ...times(firing),
     ...rates(cell, firing),
-    ...costs(cell, firing, samples),
+    ...costs(measured),
     ['memory', sum(proxies, () => true)],
     ['error_rate', failed / Math.max(firing.planned, firing.done + failed, 1)],
     ['requests', firing.done],

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type Command, type CommandInput, flagName, type OptionSpec, type OptionSpecs } from './command.ts'
 import { BenchError } from './errors.ts'
 import { didYouMean } from './nearest.ts'
+import { variantStem } from './variants.ts'
 
 export const flag = (about: string): OptionSpec<boolean> => ({
   kind: 'flag',
@@ -25,7 +26,18 @@ const list = <T extends z.ZodType>(each: T) => z.array(each).nonempty()
 export const benchOptions = {
   mode: many('NAME', list(z.string()).default(['baseline', 'sidecar', 'ambient', 'waypoint']), 'datapath to measure', {
     choices: async () => (await import('../clusters/datapaths/index.ts')).modes.map((mode) => mode.name),
+    variants: true,
   }),
+  proxy: one(
+    'NAME',
+    z.enum(['envoy', 'tunnel']).optional(),
+    'proxy of every mode that has this choice; for one mode: --mode ambient@proxy=tunnel',
+  ),
+  sandboxed: one(
+    'END',
+    z.enum(['client', 'server', 'both']).optional(),
+    'which applications are in a sandbox, for every mode that has the choice; for one mode: --mode kata@sandboxed=both',
+  ),
   provider: one('NAME', z.string().default('local'), 'where the pods live', {
     choices: async () => (await import('../clusters/providers/index.ts')).providers.map((provider) => provider.name),
   }),
@@ -122,7 +134,8 @@ async function check(key: string, spec: OptionSpec, raw: string[] | boolean | un
   const values = [parsed.data].flat()
   if (spec.choices && raw !== undefined) {
     const choices = await spec.choices()
-    const wrong = values.find((value) => !choices.includes(String(value)))
+    const stem = (value: unknown) => (spec.variants ? variantStem(String(value)) : String(value))
+    const wrong = values.find((value) => !choices.includes(stem(value)))
     if (wrong !== undefined)
       throw new BenchError('usage', `unknown ${flagged} ${wrong}`, didYouMean(String(wrong), choices))
   }

@@ -88,6 +88,8 @@ async function shoot(context: VisitContext, path: Path, shot: PlannedShot): Prom
     planned: shot,
     provider: context.provider.name,
     sandbox: path.sandbox,
+    sandboxed: path.sandboxed ?? 'none',
+    bypassed: path.bypassed ?? '',
     proxy: path.proxy,
     driver: context.driver.name,
     placement: context.placement,
@@ -107,7 +109,7 @@ async function shoot(context: VisitContext, path: Path, shot: PlannedShot): Prom
     const standing = path.standing(after)
     facts.push(...at('after', [...standing, ...path.travelled(before, after, traffic)]))
     return {
-      outcome: { ...base, before, after, ...judge(context, shot, fired, facts, weather) },
+      outcome: { ...base, before, after, ...judge(context, path, shot, fired, facts, weather) },
       stands: holds(standing),
     }
   } catch (cause) {
@@ -117,9 +119,17 @@ async function shoot(context: VisitContext, path: Path, shot: PlannedShot): Prom
   }
 }
 
-function judge(context: VisitContext, planned: PlannedShot, fired: Fired, facts: readonly Fact[], sky: Sky) {
+function judge(
+  context: VisitContext,
+  { sandboxed = 'none' }: Path,
+  planned: PlannedShot,
+  fired: Fired,
+  facts: readonly Fact[],
+  sky: Sky,
+) {
   const { firing, samples } = fired
-  const measurements = measure(planned.cell, firing, samples)
+  const driverInside = sandboxed === 'client' || sandboxed === 'both'
+  const measurements = measure({ cell: planned.cell, firing, samples, driverInside })
   const evidence = { planned, firing, facts, samples, measurements, weather: weatherOf(samples, sky) }
   const histograms = Object.fromEntries(
     Object.entries({

@@ -37,6 +37,9 @@ export interface ModeView {
   readonly comparedWith: string
   readonly proxy: string
   readonly sandbox: string
+  readonly sandboxed: string
+  /** Why its traffic goes past the mesh, or an empty string. */
+  readonly bypassed: string
 }
 
 export interface Analysis {
@@ -129,6 +132,8 @@ function modesOf(record: RunRecord): ModeView[] {
       comparedWith: facts?.comparedWith ?? name,
       proxy: facts?.proxy ?? 'none',
       sandbox: facts?.sandbox ?? 'none',
+      sandboxed: facts?.sandboxed ?? 'none',
+      bypassed: facts?.bypassed ?? '',
     }
   })
   const isYardstick = (mode: { name: string }) =>

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { BenchError } from '../harness/errors.ts'
 import type { RunRecord } from '../results/run-record.ts'
 import { type Analysis, analyse } from './analysis.ts'
+import { briefCaveats } from './caveats.ts'
 import latency from './charts/latency.ts'
 import { draw } from './draw.ts'
 import { plural } from './format.ts'
@@ -34,7 +35,7 @@ function source(run: Analysis): string {
   const blocks = new Set(run.shots.filter((shot) => shot.block > 0).map((shot) => shot.block)).size
   const lost = run.shots.filter((shot) => !shot.valid).length
   const date = manifest.startedAt.slice(0, 10)
-  return `${manifest.host.cpuModel}, ${plural(manifest.host.cpus, 'CPU')}, ${date}; ${plural(blocks, 'block')}, ${lost} of ${plural(run.shots.length, 'shot')} void${unmarked(run)}`
+  return `${manifest.host.cpuModel}, ${plural(manifest.host.cpus, 'CPU')}, ${date}; ${plural(blocks, 'block')}, ${lost} of ${plural(run.shots.length, 'shot')} void${unmarked(run)}${briefCaveats(run)}`
 }
 
 /** The latency chart of a run as stand-alone SVG; null where no valid shot has a latency. */

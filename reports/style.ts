@@ -33,6 +33,7 @@ p{margin:0 0 12px;max-width:72ch}
 .answers{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}
 .answer{background:var(--card);border:1px solid var(--line);border-left:5px solid var(--own);border-radius:10px;padding:18px 22px 14px}
 .answer h3{margin:0 0 6px}.answer p{font-size:1.08rem;line-height:1.5;margin:0 0 8px}.answer strong{white-space:normal}
+.tag{display:inline-block;margin-left:.4em;padding:.1em .6em;border:1px solid var(--line);border-radius:1em;font-size:.72rem;font-weight:500;color:var(--muted);vertical-align:middle}
 .answer .basis,.basis{color:var(--muted);font-size:.86rem;margin:0}.host{max-width:none;margin-top:16px}
 .mark{margin-right:9px;vertical-align:-1.5px;flex:none}
 .notice{background:var(--soft);border-left:4px solid var(--bad);padding:10px 16px;border-radius:6px}

@@ -2,7 +2,7 @@
  * The record: every CSV file of results/<run-id>/, its columns and what they mean. This is the one declaration; the
  * writer, the reader, docs/csv.md and the tests come from it. Changing a meaning raises `schemaVersion`.
  */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 export interface Column {
   readonly name: string
@@ -22,7 +22,7 @@ const keys = [
   text('run', 'run id, the name of the results folder'),
   integer('block', 'block number from 1; block 0 is the capacity search and enters no estimate'),
   integer('position', "place of the mode in the block's random order, from 0"),
-  text('mode', 'datapath, as in `npm run modes`'),
+  text('mode', 'datapath, as in `npm run modes`; a variant ends with its settings: ambient@proxy=tunnel'),
 ] as const
 
 const shotColumns = [
@@ -48,6 +48,8 @@ const shotColumns = [
     "rate as a share of the weakest mode's capacity; empty if the rate was given or the loop is closed",
   ),
   text('placement', 'cross-node or same-node'),
+  text('sandboxed', 'which applications are in the sandbox: none, client, server, both'),
+  text('bypassed', 'why this traffic went past the mesh that it seems to belong to; empty where it did not'),
 ] as const
 
 const shotKey = text('shot', 'shot id')
@@ -150,7 +152,8 @@ export const metrics = {
   cpu_per_request: {
     unit: 's',
     better: 'less',
-    about: 'CPU of all components and the kernel, without the driver, per request',
+    about:
+      'CPU of all components and the kernel, without the driver, per request; a driver inside a sandbox is counted with it, without its waiting spin',
   },
   cpu_per_byte: { unit: 's', better: 'less', about: 'the same per payload byte (stream)' },
   memory: {

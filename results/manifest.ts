@@ -18,6 +18,8 @@ export interface ModeFacts {
   readonly comparedWith: string
   readonly proxy: string
   readonly sandbox: string
+  readonly sandboxed: string
+  readonly bypassed: string
   readonly versions: Readonly<Record<string, string>>
   readonly picture: PathPicture
 }

@@ -15,6 +15,9 @@ export interface ShotOutcome {
   readonly planned: PlannedShot
   readonly provider: string
   readonly sandbox: string
+  readonly sandboxed: string
+  /** Why the traffic went past the mesh, or an empty string. */
+  readonly bypassed: string
   readonly proxy: string
   readonly driver: string
   readonly placement: string
@@ -66,6 +69,8 @@ export function shotRows(run: string, outcome: ShotOutcome): Record<TableName, A
     proxy: outcome.proxy,
     driver: outcome.driver,
     placement: outcome.placement,
+    sandboxed: outcome.sandboxed,
+    bypassed: outcome.bypassed,
     test: cell.test,
     loop: cell.loop,
     protocol: cell.protocol,

@@ -9,18 +9,21 @@ export default defineCommand({
   async run({ options }) {
     const { modes } = await import('../../clusters/datapaths/index.ts')
     const rows = await Promise.all(
-      modes.map(async ({ name, about, runsOn, comparedWith, available }) => {
+      modes.map(async ({ name, about, runsOn, comparedWith, settings = {}, available }) => {
         const provider = runsOn[0] ?? 'local'
-        return { name, about, runsOn, comparedWith, provider, available: await available(provider) }
+        return { name, about, runsOn, comparedWith, settings, provider, available: await available(provider) }
       }),
     )
     if (options.json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
     else
-      for (const { name, about, available } of rows) {
-        const answer = available.ok
-          ? ''
-          : `\n${' '.repeat(12)}cannot run here: ${available.because}; ${available.remedy}`
-        process.stdout.write(`${name.padEnd(12)}${about}${answer}\n`)
+      for (const { name, about, settings, available } of rows) {
+        const more = [
+          ...Object.entries(settings).map(([key, choices]) => `@${key}=${choices.join('|')}`),
+          ...(available.ok ? [] : [`cannot run here: ${available.because}; ${available.remedy}`]),
+        ]
+        const width = Math.max(...rows.map((row) => row.name.length)) + 2
+        const lines = [about, ...more].join(`\n${' '.repeat(width)}`)
+        process.stdout.write(`${name.padEnd(width)}${lines}\n`)
       }
     return 'ok'
   },

@@ -1,4 +1,5 @@
 /** The charts of the registry, in their order; those without data are left out. */
+import { caveats } from '../caveats.ts'
 import type { ChartInput, ReportChart, TextTable } from '../chart.ts'
 import { draw } from '../draw.ts'
 import { type Html, html, raw } from '../html.ts'
@@ -22,7 +23,7 @@ async function figure(chart: ReportChart, run: ChartInput): Promise<Html | null>
 <h3>${chart.title}</h3>
 <p class="question">${chart.question}</p>
 ${scrollBox(`Chart: ${chart.title}`, raw(svg))}
-<figcaption>${chart.caption}</figcaption>
+<figcaption>${[chart.caption, ...caveats(run)].join(' ')}</figcaption>
 <details><summary>The same as a table<span class="unseen">: ${chart.title}</span></summary>${scrollBox(`Table: ${chart.title}`, textTable(chart.table(run), chart.title))}</details>
 </figure>`
 }

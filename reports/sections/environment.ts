@@ -29,7 +29,7 @@ function versions(run: Analysis): Html {
       (mode) => {
         const facts = run.record.manifest.modes[mode.name]
         const known = Object.entries(facts?.versions ?? {})
-        return html`<tr><th scope="row">${modeMark(mode)}${mode.name}</th><td>${mode.proxy}</td><td>${mode.sandbox}</td><td>${known.length > 0 ? known.map(([name, version]) => (version.startsWith(name) ? version : `${name} ${version}`)).join(' · ') : 'none'}</td></tr>`
+        return html`<tr><th scope="row">${modeMark(mode)}${mode.name}</th><td>${mode.proxy}</td><td>${mode.sandbox === 'none' ? 'none' : `${mode.sandbox} (${mode.sandboxed})`}</td><td>${known.length > 0 ? known.map(([name, version]) => (version.startsWith(name) ? version : `${name} ${version}`)).join(' · ') : 'none'}</td></tr>`
       },
     )}</tbody></table>`,
   )}`

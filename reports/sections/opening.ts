@@ -1,6 +1,7 @@
 /** First screen: what was run, one sentence per mode, whether each proved its path. */
 import type { Analysis } from '../analysis.ts'
 import { type Answer, answers } from '../answers.ts'
+import { tags } from '../caveats.ts'
 import { integer, plural, significant } from '../format.ts'
 import { type Html, html } from '../html.ts'
 import { modeMark } from '../mode-mark.ts'
@@ -15,9 +16,9 @@ const answerItem = ({
   words,
   basis,
 }: Answer): Html => html`<li class="answer" style="--own:var(--mode-${mode.index % 8})">
-<h3>${modeMark(mode)}${mode.name}</h3>
+<h3>${modeMark(mode)}${mode.name}${tags(mode).map((tag) => html` <span class="tag">${tag}</span>`)}</h3>
 <p>${words.map(({ text, strong }) => (strong ? html`<strong>${unbroken(text)}</strong>` : text))}</p>
-<p class="basis">${basis}</p>
+<p class="basis">${basis}</p>${mode.bypassed !== '' && html`<p class="notice">${mode.bypassed}</p>`}
 </li>`
 
 const proofItem = ({ mode, shots, proven, factsHeld, factsFailed, voided }: Proof): Html => html`<tr>

@@ -1,5 +1,6 @@
 /** The method in short: what the figures mean, and what they do not. */
 import type { Analysis } from '../analysis.ts'
+import { caveats } from '../caveats.ts'
 import { type Html, html } from '../html.ts'
 
 /** Modes whose second kernel stands in for another are named, so that nobody takes one for the other. */
@@ -7,8 +8,14 @@ function standIns(run: Analysis): Html {
   const sandboxed = run.modes.filter((mode) => mode.sandbox !== 'none')
   return sandboxed.length === 0
     ? html`<li>No mode of this run has a second kernel around the application; nothing here says what a sandbox costs.</li>`
-    : html`<li>The second kernel is a stand-in where it says so: ${sandboxed.map((mode) => `${mode.name} runs in ${mode.sandbox}`).join(', ')}. Its cost is not the cost of another sandbox.</li>`
+    : html`${caveats(run).map((text) => html`<li>${text}</li>`)}<li>The cost of one sandbox is not the cost of another. Where the driver runs in the sandbox, its own CPU cannot be told apart from the guest’s and is counted with it, in all sandboxed modes alike.</li>`
 }
+
+/** What a bypassed mode is, in words. */
+const bypassed = (run: Analysis): Html[] =>
+  run.modes.flatMap((mode) =>
+    mode.bypassed === '' ? [] : [html`<li><strong>${mode.name} is bypassed:</strong> ${mode.bypassed}</li>`],
+  )
 
 export const readingSection = (
   run: Analysis,
@@ -20,6 +27,7 @@ export const readingSection = (
 <h3>What is not compared?</h3>
 <ul>
 ${standIns(run)}
+${bypassed(run)}
 <li>Absolute figures are of this machine. Proxies share its CPUs with client and server; ratios travel better than microseconds.</li>
 <li>No control plane, no policies, no telemetry, no large payloads unless the options say so.</li>
 <li>The percentile chart merges requests of many shots: it is a picture, and no interval rests on it.</li>

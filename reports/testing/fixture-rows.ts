@@ -55,6 +55,8 @@ export function fillShot(tables: Tables, seed: ShotSeed, random: Random): { shot
       direction: cell.direction,
       load_percent: cell.loadPercent,
       placement: 'cross-node',
+      sandboxed: 'none',
+      bypassed: '',
     })
   const requests = values['requests'] ?? 0
   fillSamples(tables, keys, cost, requests, noise)

@@ -71,6 +71,8 @@ function manifest(blocks: number, seed: number, rename: (mode: string) => string
         comparedWith: rename('baseline'),
         proxy: mode === 'baseline' ? 'none' : 'envoy',
         sandbox: 'none',
+        sandboxed: 'none',
+        bypassed: '',
         versions: mode === 'baseline' ? {} : { envoy: '1.40.0 (release)', iptables: 'v1.8.9 (nf_tables)' },
         picture: pictures[mode] ?? { lanes: [], hops: [], links: [] },
       },

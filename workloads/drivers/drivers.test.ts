@@ -45,14 +45,17 @@ const windowEvents = [{ event: 'measuring' }, { event: 'measured' }]
 
 describe('native', () => {
   it('tells the tool everything about the shot', () => {
-    const argv = argumentsFor(target, { cell: latency, seed: 7 }).join(' ')
+    const argv = argumentsFor({ target, client: {} }, { cell: latency, seed: 7 }).join(' ')
     expect(argv).toContain(
       '--target 127.0.0.1 --http-port 8080 --tcp-port 8081 --test latency --protocol http --rate 4000',
     )
     expect(argv).toContain('--connections 2 --payload 64 --warmup 0.2 --duration 0.5 --seed 7')
-    expect(argumentsFor(target, { cell: capacity, seed: 1 })).not.toContain('--rate')
+    expect(argumentsFor({ target, client: {} }, { cell: capacity, seed: 1 })).not.toContain('--rate')
+    expect(argumentsFor({ target, client: { spinUs: 250 } }, { cell: capacity, seed: 1 }).join(' ')).toContain(
+      '--spin-us 250',
+    )
     const stream: Cell = { ...capacity, test: 'stream', protocol: 'tcp', direction: 'down', newConnections: true }
-    expect(argumentsFor(target, { cell: stream, seed: 1 })).toEqual(
+    expect(argumentsFor({ target, client: {} }, { cell: stream, seed: 1 })).toEqual(
       expect.arrayContaining(['stream-down', '--new-connections']),
     )
   })

@@ -10,7 +10,10 @@ import { firingOf, parseEvent } from './parts/native-events.ts'
 const testOf = (cell: Cell): string => (cell.test === 'stream' ? `stream-${cell.direction}` : cell.test)
 
 /** Command line of native/PROTOCOL.md for one shot. */
-export function argumentsFor(target: Path['target'], shot: Pick<PlannedShot, 'cell' | 'seed'>): readonly string[] {
+export function argumentsFor(
+  { target, client }: { readonly target: Path['target']; readonly client: { readonly spinUs?: number } },
+  shot: Pick<PlannedShot, 'cell' | 'seed'>,
+): readonly string[] {
   const { cell } = shot
   const flags: readonly (readonly [string, string | number | null])[] = [
     ['--target', target.host],
@@ -24,6 +27,7 @@ export function argumentsFor(target: Path['target'], shot: Pick<PlannedShot, 'ce
     ['--warmup', cell.warmupSeconds],
     ['--duration', cell.durationSeconds],
     ['--seed', shot.seed],
+    ['--spin-us', client.spinUs ?? null],
   ]
   const given = flags.flatMap(([name, value]) => (value === null ? [] : [name, String(value)]))
   return cell.newConnections ? [...given, '--new-connections'] : given
@@ -47,7 +51,7 @@ export default defineDriver({
     return { ok: true }
   },
   async fire(path, shot, hooks) {
-    const argv = [nativeTool('load'), ...argumentsFor(path.target, shot)]
+    const argv = [nativeTool('load'), ...argumentsFor(path, shot)]
     let version = 'unknown'
     let firing: Firing | undefined
     let complaint: string | undefined

@@ -44,7 +44,7 @@ pub fn fire(options: &Options, emit: &mut dyn FnMut(Event), interrupt: &AtomicBo
     let mut watch = Stopwatch::new(window, &mut on_edge, interrupt);
     if options.test == Test::Latency {
         let plan: Vec<u64> = times.into_iter().map(|at| start + at).collect();
-        loop_open::run(&mut fleet, &mut tally, &mut watch, &plan)?;
+        loop_open::run(&mut fleet, &mut tally, &mut watch, &plan, options.spin_us * 1_000)?;
     } else {
         loop_closed::run(&mut fleet, &mut tally, &mut watch)?;
     }

@@ -9,9 +9,6 @@ use crate::tally::{Kind, Tally, Times};
 use crate::window::{Phase, Stopwatch};
 use std::collections::VecDeque;
 
-/// The kernel's timers wake late by some tens of microseconds, so from here on the clock is watched, in ns.
-const SPIN_NS: u64 = 50_000;
-
 /// One turn of the spin takes well under a microsecond; a longer one was spent off the CPU, in ns.
 const TURN_NS: u64 = 20_000;
 
@@ -25,15 +22,23 @@ struct OpenLoop<'a> {
     next: usize,
     /// Idle places, longest idle first.
     idle: VecDeque<usize>,
+    /// The kernel's timers wake late, so this long before a send time the clock is watched, in ns.
+    spin_ns: u64,
 }
 
 /// Runs a firing to its end. `plan` holds monotonic ns.
 ///
 /// # Errors
 /// When the server is gone before anything was measured.
-pub fn run(fleet: &mut Fleet, tally: &mut Tally, watch: &mut Stopwatch<'_>, plan: &[u64]) -> Result<(), LoadError> {
+pub fn run(
+    fleet: &mut Fleet,
+    tally: &mut Tally,
+    watch: &mut Stopwatch<'_>,
+    plan: &[u64],
+    spin_ns: u64,
+) -> Result<(), LoadError> {
     let idle = (0..fleet.len()).collect();
-    let mut open = OpenLoop { fleet, tally, plan, next: 0, idle };
+    let mut open = OpenLoop { fleet, tally, plan, next: 0, idle, spin_ns };
     let mut events = events();
     loop {
         let now = clock::now();
@@ -94,8 +99,8 @@ impl OpenLoop<'_> {
         let planned = if self.idle.is_empty() { None } else { self.plan.get(self.next).copied() };
         let Some(planned) = planned else { return self.fleet.wait(events, edge) };
         let mut now = clock::now();
-        if planned > now + SPIN_NS {
-            return self.fleet.wait(events, edge.min(planned - SPIN_NS));
+        if planned > now + self.spin_ns {
+            return self.fleet.wait(events, edge.min(planned - self.spin_ns));
         }
         while now < planned {
             self.fleet.look(events)?;

@@ -107,6 +107,10 @@ pub struct Options {
     /// A new connection for every request (closed loops)
     #[arg(long)]
     pub new_connections: bool,
+    /// How long before a planned send time the clock is watched instead of sleeping, in µs: about how late the kernel's
+    /// timers wake; 0 always sleeps
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub spin_us: u64,
 }
 
 impl Options {
