@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { BenchError } from './errors.ts'
 
-export type NativeTool = 'load' | 'echo' | 'wiretap'
+export type NativeTool = 'load' | 'echo' | 'wiretap' | 'vsock-tsi' | 'tunnel' | 'fused' | 'tsi' | 'agent'
 
 /** Path of a native tool; throws BenchError `missing` when it has not been built. */
 export function nativeTool(tool: NativeTool): string {

@@ -18,6 +18,13 @@ export const envoyRequirements = join(root, 'setup', 'envoy-requirements.txt')
 
 export const nativeFolder = join(root, 'native')
 /** The programs that `cargo build` makes. */
-export const nativeBinaries = ['dpb-load', 'dpb-echo', 'dpb-wiretap'].map((name) =>
-  join(nativeFolder, 'target', 'release', name),
-)
+export const nativeBinaries = [
+  'dpb-load',
+  'dpb-echo',
+  'dpb-wiretap',
+  'dpb-vsock-tsi',
+  'dpb-tunnel',
+  'dpb-fused',
+  'dpb-tsi',
+  'dpb-agent',
+].map((name) => join(nativeFolder, 'target', 'release', name))

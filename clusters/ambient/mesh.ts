@@ -2,115 +2,89 @@
  * Ambient on the local provider: in-Pod rules in the application pods and a node proxy per node whose sockets live in
  * them. Modes ambient and waypoint share it; who reaches whom is what they differ in.
  */
-import { join } from 'node:path'
 import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
-import { type Envoy, startEnvoy } from '../envoy/envoy.ts'
-import { type EnrolledPod, nodeProxyBootstrap } from '../envoy/node-proxy.ts'
 import { ambientInPod, ambientPorts } from '../netfilter/istio-ambient.ts'
 import { iptablesVersion, layRules } from '../netfilter/netfilter.ts'
 import type { Pki } from '../pki/pki.ts'
-import {
-  admitsOnlyByTls,
-  callsOnlyByTls,
-  downstreamTlsStats,
-  standsAsPinned,
-  upstreamTlsStats,
-} from '../proof/envoy-facts.ts'
+import { admitsOnlyByTls, callsOnlyByTls } from '../proof/envoy-facts.ts'
 import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
-import { envoyProbe, listenersProbe, type Probe, rulesProbe, socketCountProbe } from '../proof/probes.ts'
-import type { LocalBed, Node, Pod } from '../providers/local/bed.ts'
+import { listenersProbe, type Probe, rulesProbe, socketCountProbe } from '../proof/probes.ts'
+import { type LocalBed, type Node, nodeStack, type Pod } from '../providers/local/bed.ts'
+import type { EnrolledPod } from './enrolled.ts'
+import { startEnvoyNodeProxy } from './envoy-node-proxy.ts'
+import type { NodeProxy, NodeProxySpec } from './node-proxy.ts'
+import { startTunnelNodeProxy } from './tunnel-node-proxy.ts'
 
 /** Whom the client's tunnels must reach (directly or by a waypoint), and who may enter the server pod. */
 export interface Reach {
-  readonly client: EnrolledPod['reaches']
+  readonly client: { readonly peer: string; readonly via?: string }
   readonly serverAdmits: string
 }
+
+export type ProxyName = 'envoy' | 'tunnel'
 
 export interface AmbientMesh {
   readonly versions: Readonly<Record<string, string>>
   readonly probes: readonly Probe[]
+  standing(now: Observation): Fact[]
 }
 
-const clientStats = {
-  connections: ['tcp.client_outbound.downstream_cx_total'],
-  received: ['tcp.client_outbound.downstream_cx_rx_bytes_total'],
-  sent: ['tcp.client_outbound.downstream_cx_tx_bytes_total'],
-  tunnels: ['cluster.client_hbone.upstream_rq_total'],
-  ...upstreamTlsStats('client_hbone'),
+const starters: Readonly<Record<ProxyName, (spec: NodeProxySpec) => Promise<NodeProxy>>> = {
+  envoy: startEnvoyNodeProxy,
+  tunnel: startTunnelNodeProxy,
 }
 
-const serverStats = {
-  tunnels: ['http.server_hbone.downstream_rq_total'],
-  plaintext: ['tcp.server_plaintext.downstream_cx_total'],
-  upstreamOpened: ['cluster.server_application.upstream_cx_total'],
-  ...downstreamTlsStats('server_hbone', 'server_hbone'),
-}
-
-const enrolled = (pod: Pod, pki: Pki, reach: Reach): EnrolledPod => ({
+const enrolled = (bed: LocalBed, pod: Pod, pki: Pki, reach: Reach): EnrolledPod => ({
   name: pod.role,
   address: pod.address,
-  netnsPath: pod.netnsPath,
+  entrance: { kind: 'redirect', netnsPath: pod.netnsPath },
   identity: pki.identity(pod.role),
-  reaches: reach.client,
+  reaches: { address: (pod === bed.clientPod ? bed.serverPod : bed.clientPod).address, ...reach.client },
   admits: reach.serverAdmits,
 })
 
-function startNodeProxy(bed: LocalBed, pki: Pki, node: Node, pods: readonly Pod[], reach: Reach): Promise<Envoy> {
-  const name = `${node.plan.role} node proxy`
-  return startEnvoy({
-    component: name,
-    place: node.place,
-    folder: join(bed.stateDir, node.plan.role),
-    concurrency: bed.proxyConcurrency,
-    configure: (adminSocket) =>
-      nodeProxyBootstrap(
-        name,
-        adminSocket,
-        pki,
-        pods.map((pod) => enrolled(pod, pki, reach)),
-      ),
-  })
-}
-
 /** Lays rules and node proxies: one on each node that has a pod. */
-export async function layAmbient(bed: LocalBed, pki: Pki, reach: Reach): Promise<AmbientMesh> {
+export async function layAmbient(
+  bed: LocalBed,
+  pki: Pki,
+  reach: Reach,
+  proxy: ProxyName = 'envoy',
+): Promise<AmbientMesh> {
   const { clientPod, serverPod } = bed
+  const start = (node: Node, pods: readonly Pod[]) =>
+    starters[proxy]({ bed, node, pki, pods: pods.map((pod) => enrolled(bed, pod, pki, reach)) })
   const oneNode = clientPod.node === serverPod.node
   const [, , clientProxy, otherProxy, iptables] = await Promise.all([
     layRules(clientPod.place, ambientInPod),
     layRules(serverPod.place, ambientInPod),
-    startNodeProxy(bed, pki, clientPod.node, oneNode ? [clientPod, serverPod] : [clientPod], reach),
-    oneNode ? undefined : startNodeProxy(bed, pki, serverPod.node, [serverPod], reach),
+    start(clientPod.node, oneNode ? [clientPod, serverPod] : [clientPod]),
+    oneNode ? undefined : start(serverPod.node, [serverPod]),
     iptablesVersion(clientPod.place),
   ])
   const serverProxy = otherProxy ?? clientProxy
   const ports = [ambientPorts.outbound, ambientPorts.inboundPlaintext, ambientPorts.inboundHbone]
-  const stackOf = (node: Node) => {
-    const stack = bed.stacks.find(({ name }) => name === node.plan.role)
-    if (!stack) throw new Error(`no stack for ${node.plan.role}`)
-    return stack
-  }
   return {
-    versions: { envoy: clientProxy.info.version, iptables, rules: ambientInPod.source },
+    versions: { ...clientProxy.versions, iptables, rules: ambientInPod.source },
     probes: [
       rulesProbe('client', clientPod.place, ambientInPod),
       rulesProbe('server', serverPod.place, ambientInPod),
-      envoyProbe('client-node-proxy', clientProxy, clientStats),
-      envoyProbe('server-node-proxy', serverProxy, serverStats),
+      clientProxy.callerProbe('client-node-proxy', 'client'),
+      serverProxy.calledProbe('server-node-proxy', 'server'),
       listenersProbe('client', clientPod.stack, () => clientProxy.proc.pid, ports),
       listenersProbe('server', serverPod.stack, () => serverProxy.proc.pid, ports),
-      socketCountProbe('client-node', stackOf(clientPod.node)),
-      socketCountProbe('server-node', stackOf(serverPod.node)),
+      socketCountProbe('client-node', nodeStack(bed, clientPod.node)),
+      socketCountProbe('server-node', nodeStack(bed, serverPod.node)),
     ],
+    standing: (now) => ambientStanding(now, clientProxy.software),
   }
 }
 
 /** Standing facts of both pods and node proxies. */
-export const ambientStanding = (now: Observation, concurrency: number): Fact[] => [
+const ambientStanding = (now: Observation, software: NodeProxy['software']): Fact[] => [
   is('the client pod holds exactly istio-cni’s in-Pod rules', now, 'client.rules', ''),
   is('the server pod holds exactly istio-cni’s in-Pod rules', now, 'server.rules', ''),
-  standsAsPinned('the client’s node proxy', 'client-node-proxy', now, concurrency),
-  standsAsPinned('the server’s node proxy', 'server-node-proxy', now, concurrency),
+  is(`the client’s node proxy is ${software.claim}`, now, 'client-node-proxy.software', software.state),
+  is(`the server’s node proxy is ${software.claim}`, now, 'server-node-proxy.software', software.state),
   is('15001, 15006 and 15008 in the client pod belong to the node proxy', now, 'client.listeners', 'held'),
   is('15001, 15006 and 15008 in the server pod belong to the node proxy', now, 'server.listeners', 'held'),
   none('the node proxies have no socket outside the pods', {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Mode, Path } from '../../harness/contracts.ts'
 import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
-import { ambientStanding, ambientTravelled, layAmbient } from '../ambient/mesh.ts'
+import { ambientTravelled, layAmbient, type ProxyName } from '../ambient/mesh.ts'
 import { envoyAvailable } from '../envoy/availability.ts'
 import { makePki, spiffeId } from '../pki/pki.ts'
 import { localPath } from '../proof/local-path.ts'
@@ -27,8 +27,10 @@ const ambient: Mode = {
     'Istio ambient, in-Pod redirection: a node proxy per node with its sockets in the pods, HBONE between nodes, L4 only',
   runsOn: ['local'],
   comparedWith: 'baseline',
-  available: () => envoyAvailable(),
-  async lay(testbed): Promise<Path> {
+  settings: { proxy: ['envoy', 'tunnel'] },
+  available: async (_provider, chosen) => (chosen?.proxy === 'tunnel' ? { ok: true } : envoyAvailable()),
+  async lay(testbed, _scope, _log, chosen): Promise<Path> {
+    const proxy = (chosen?.proxy ?? 'envoy') as ProxyName
     const bed = localBed(testbed)
     const pki = await makePki(join(bed.stateDir, 'pki'), { client: 0, server: 0 })
     const expected = {
@@ -37,17 +39,15 @@ const ambient: Mode = {
       source: { claim: 'the client pod’s source address was kept', address: bed.clientPod.address },
       endToEnd: true,
     }
-    const mesh = await layAmbient(bed, pki, {
-      client: { peer: expected.clientReaches },
-      serverAdmits: expected.serverAdmits,
-    })
+    const reach = { client: { peer: expected.clientReaches }, serverAdmits: expected.serverAdmits }
+    const mesh = await layAmbient(bed, pki, reach, proxy)
     return localPath(bed, {
       mode: 'ambient',
-      proxy: 'envoy',
+      proxy,
       versions: mesh.versions,
       picture: route,
       probes: mesh.probes,
-      standing: (now) => ambientStanding(now, bed.proxyConcurrency),
+      standing: mesh.standing,
       travelled: (before, after, traffic) => ambientTravelled(before, after, traffic, expected),
     })
   },

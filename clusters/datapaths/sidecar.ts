@@ -178,6 +178,7 @@ const sidecar: Mode = {
   about: 'Istio sidecar: an Envoy in each pod, istio-init’s REDIRECT rules, mTLS from sidecar to sidecar, HTTP aware',
   runsOn: ['local'],
   comparedWith: 'baseline',
+  settings: { proxy: ['envoy'] },
   available: () => envoyAvailable(),
   async lay(testbed): Promise<Path> {
     const bed = localBed(testbed)

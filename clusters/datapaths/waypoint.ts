@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Fact, Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
 import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
-import { ambientStanding, ambientTravelled, type Expectation, layAmbient } from '../ambient/mesh.ts'
+import { ambientTravelled, type Expectation, layAmbient } from '../ambient/mesh.ts'
 import { envoyAvailable } from '../envoy/availability.ts'
 import { type Envoy, startEnvoy } from '../envoy/envoy.ts'
 import { waypointBootstrap } from '../envoy/waypoint.ts'
@@ -107,6 +107,7 @@ const waypoint: Mode = {
   about: 'ambient plus a waypoint: an L7 Envoy in a pod of its own between the node proxies, HBONE on both sides',
   runsOn: ['local'],
   comparedWith: 'baseline',
+  settings: { proxy: ['envoy'] },
   available: () => envoyAvailable(),
   async lay(testbed): Promise<Path> {
     const bed = localBed(testbed)
@@ -131,10 +132,7 @@ const waypoint: Mode = {
       versions: mesh.versions,
       picture: route,
       probes: [envoyProbe('waypoint', proxy, waypointStats), ...mesh.probes],
-      standing: (now) => [
-        ...ambientStanding(now, bed.proxyConcurrency),
-        standsAsPinned('the waypoint', 'waypoint', now, bed.proxyConcurrency),
-      ],
+      standing: (now) => [...mesh.standing(now), standsAsPinned('the waypoint', 'waypoint', now, bed.proxyConcurrency)],
       travelled: (before, after, traffic) => travelled(before, after, traffic, expected),
     })
   },

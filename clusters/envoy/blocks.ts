@@ -17,6 +17,29 @@ export const socketAddress = (address: string, port: number, netns?: string): Js
   socket_address: { address, port_value: port, ...(netns ? { network_namespace_filepath: netns } : {}) },
 })
 
+/** A Unix socket; `mode` is of a listener's file. */
+export const pipe = (path: string, mode?: number): Json => ({ pipe: { path, ...(mode === undefined ? {} : { mode }) } })
+
+/** Takes source and original destination from a PROXY header, which must be there. */
+export const proxyProtocol = extension(
+  'envoy.filters.listener.proxy_protocol',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+  { disallowed_versions: ['V1'] },
+)
+
+/** Begins each upstream connection with a PROXY v2 header that names the downstream connection's ends. */
+export const upstreamProxyProtocol = extension(
+  'envoy.transport_sockets.upstream_proxy_protocol',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
+  {
+    config: { version: 'V2' },
+    transport_socket: extension(
+      'envoy.transport_sockets.raw_buffer',
+      'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+    ),
+  },
+)
+
 export const originalDst = extension(
   'envoy.filters.listener.original_dst',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',

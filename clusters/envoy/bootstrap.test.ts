@@ -28,9 +28,9 @@ const all: Record<string, Bootstrap> = {
     {
       name: 'client',
       address: '10.10.1.10',
-      netnsPath: '/run/netns/x',
+      entrance: { kind: 'redirect', netnsPath: '/run/netns/x' },
       identity: pki.identity('client'),
-      reaches: { peer: server },
+      reaches: { address: '10.10.2.20', peer: server },
       admits: client,
     },
   ]),

@@ -50,6 +50,13 @@ export function localBed(bed: Testbed): LocalBed {
   return bed as LocalBed
 }
 
+/** Kernel stack of a node. */
+export function nodeStack(bed: LocalBed, node: Node): Stack {
+  const stack = bed.stacks.find(({ name }) => name === node.plan.role)
+  if (!stack) throw new Error(`no stack for ${node.plan.role}`)
+  return stack
+}
+
 class Bed implements LocalBed {
   readonly provider = 'local'
   readonly placement: Placement

@@ -1,0 +1,31 @@
+/** A node proxy, whichever software it is: started the same way, asked for the same counters. */
+import type { Proc } from '../../harness/process.ts'
+import type { Pki } from '../pki/pki.ts'
+import type { Probe } from '../proof/probes.ts'
+import type { LocalBed, Node } from '../providers/local/bed.ts'
+import type { EnrolledPod } from './enrolled.ts'
+
+/**
+ * Counters of a pod that calls, as `<prefix>.<name>`: `connections` accepted from the application, bytes `received` from it and `sent`
+ * to it, `tunnels` asked for, and of the tunnels' own connections `upstreamOpened`, `upstreamFailed`, `upstreamHandshakes`,
+ * `upstreamTls13`, `upstreamWrongSan`. Of a pod that is called: `tunnels` received, connections `upstreamOpened` to the application,
+ * `plaintext` connections, and on 15008 `accepted`, `handshakes`, `tls13`, `admitted`, `refused`. State `<prefix>.software`.
+ */
+export interface NodeProxy {
+  readonly proc: Proc
+  readonly versions: Readonly<Record<string, string>>
+  /** State `software` of a proxy that runs as it should, and the claim about it. */
+  readonly software: { readonly claim: string; readonly state: string }
+  callerProbe(prefix: string, pod: string): Probe
+  calledProbe(prefix: string, pod: string): Probe
+}
+
+export interface NodeProxySpec {
+  readonly bed: LocalBed
+  readonly node: Node
+  readonly pki: Pki
+  readonly pods: readonly EnrolledPod[]
+}
+
+/** Component name of a node's proxy in samples.csv. */
+export const nodeProxyName = (node: Node): string => `${node.plan.role} node proxy`

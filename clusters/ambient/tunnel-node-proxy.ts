@@ -1,0 +1,137 @@
+/** The project's own tunnel as node proxy (native/tunnel): HBONE in one thread, the checks that ztunnel makes. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BenchError } from '../../harness/errors.ts'
+import { nativeTool } from '../../harness/native.ts'
+import type { Proc } from '../../harness/process.ts'
+import { proxyMark } from '../netfilter/istio-ambient.ts'
+import type { Pki } from '../pki/pki.ts'
+import type { Probe } from '../proof/probes.ts'
+import { JsonLines } from '../providers/local/json-lines.ts'
+import type { EnrolledPod } from './enrolled.ts'
+import { type NodeProxy, type NodeProxySpec, nodeProxyName } from './node-proxy.ts'
+
+/** One direction of a pod in the answer to `stats` (native/PROTOCOL.md). */
+interface Flow {
+  readonly accepted: number
+  readonly tunnels: number
+  readonly refused: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+interface Tls {
+  readonly connections: number
+  readonly handshakes: number
+  readonly failures: number
+  readonly tls13: number
+  /** Tunnels by SPIFFE id of the peer. */
+  readonly peers: Readonly<Record<string, number>>
+}
+export interface TunnelPodStats {
+  readonly outbound: Flow & { readonly tls: Tls; readonly destinations: Readonly<Record<string, number>> }
+  readonly inbound: Flow & { readonly tls: Tls; readonly destinations: Readonly<Record<string, number>> }
+  readonly plaintext: { readonly accepted: number }
+}
+
+/** A pod in the configuration of dpb-tunnel and dpb-fused. */
+export function tunnelPod(pod: EnrolledPod, pki: Pki): Readonly<Record<string, unknown>> {
+  const shared = {
+    name: pod.name,
+    address: pod.address,
+    certificate: pod.identity.certificateFile,
+    key: pod.identity.keyFile,
+    roots: pki.rootFile,
+    reaches: [{ to: pod.reaches.address, peer: pod.reaches.peer }],
+    admits: [pod.admits],
+  }
+  return pod.entrance.kind === 'redirect'
+    ? { ...shared, netns: pod.entrance.netnsPath, mark: proxyMark, capture: true }
+    : { ...shared, outboundSocket: pod.entrance.sockets.outbound, inboundSocket: pod.entrance.sockets.inbound }
+}
+
+/** Counters of a pod that calls, in the words of every node proxy. */
+const caller = ({ outbound }: TunnelPodStats): Record<string, number> => ({
+  connections: outbound.accepted,
+  received: outbound.bytesIn,
+  sent: outbound.bytesOut,
+  tunnels: outbound.tunnels,
+  upstreamOpened: outbound.tls.connections,
+  upstreamFailed: outbound.tls.failures,
+  upstreamHandshakes: outbound.tls.handshakes,
+  upstreamTls13: outbound.tls.tls13,
+  upstreamWrongSan: outbound.tls.failures,
+})
+
+const called = ({ inbound, plaintext }: TunnelPodStats): Record<string, number> => ({
+  tunnels: inbound.accepted,
+  plaintext: plaintext.accepted,
+  upstreamOpened: inbound.tunnels,
+  accepted: inbound.tls.connections,
+  handshakes: inbound.tls.handshakes,
+  tls13: inbound.tls.tls13,
+  admitted: Object.values(inbound.tls.peers).reduce((sum, count) => sum + count, 0),
+  refused: inbound.refused,
+})
+
+/** Asks for the statistics of one pod; a proxy that is gone leaves only a state behind. */
+export function tunnelProbe(
+  prefix: string,
+  software: () => string,
+  stats: () => Promise<Readonly<Record<string, TunnelPodStats>>>,
+  pod: string,
+  pick: (stats: TunnelPodStats) => Record<string, number>,
+): Probe {
+  return async () => {
+    const own = (await stats().catch(() => undefined))?.[pod]
+    if (!own) return { states: { [`${prefix}.software`]: 'not running' } }
+    const counters = Object.entries(pick(own)).map(([key, value]) => [`${prefix}.${key}`, value] as const)
+    return { counters: Object.fromEntries(counters), states: { [`${prefix}.software`]: software() } }
+  }
+}
+
+/** A tool of the tunnel's kind that has said `ready`. */
+export interface TunnelTool {
+  readonly proc: Proc
+  readonly version: string
+  stats(): Promise<Readonly<Record<string, unknown>>>
+}
+
+/** Starts dpb-tunnel or dpb-fused with its configuration. */
+export async function startTunnelTool(
+  { bed, node }: Pick<NodeProxySpec, 'bed' | 'node'>,
+  tool: 'tunnel' | 'fused',
+  config: Readonly<Record<string, unknown>>,
+): Promise<TunnelTool> {
+  const folder = join(bed.stateDir, node.plan.role)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const file = join(folder, `${tool}.json`)
+  await writeFile(file, JSON.stringify(config, null, 1), { mode: 0o600 })
+  const lines = new JsonLines()
+  let version = ''
+  const proc = await node.place.spawn({
+    component: nodeProxyName(node),
+    role: 'proxy',
+    argv: [nativeTool(tool), '--config', file],
+    pin: 'datapath',
+    ready: /"event":\s*"ready"/,
+    onLine: (line) => {
+      version ||= /"version":\s*"([^"]+)"/.exec(line)?.[1] ?? ''
+      lines.onLine(line)
+    },
+  })
+  if (version === '') throw new BenchError('failed', `${proc.name} has not said its version`, 'see its log')
+  return { proc, version, stats: () => lines.ask(proc, 'stats') }
+}
+
+export async function startTunnelNodeProxy({ bed, node, pki, pods }: NodeProxySpec): Promise<NodeProxy> {
+  const tool = await startTunnelTool({ bed, node }, 'tunnel', { pods: pods.map((pod) => tunnelPod(pod, pki)) })
+  const software = `dpb-tunnel ${tool.version}`
+  const stats = async () => (await tool.stats())['pods'] as Readonly<Record<string, TunnelPodStats>>
+  return {
+    proc: tool.proc,
+    versions: { tunnel: tool.version },
+    software: { claim: 'the project’s own tunnel', state: software },
+    callerProbe: (prefix, pod) => tunnelProbe(prefix, () => software, stats, pod, caller),
+    calledProbe: (prefix, pod) => tunnelProbe(prefix, () => software, stats, pod, called),
+  }
+}
