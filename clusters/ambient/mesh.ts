@@ -1,19 +1,20 @@
 /**
- * Ambient on the local provider: in-Pod rules in the application pods and a node proxy per node whose sockets live in
- * them. Modes ambient and waypoint share it; who reaches whom is what they differ in.
+ * Ambient on the local provider: a node proxy per node, HBONE between them, and two ends whose applications reach it by
+ * rules in their pod or by a sandbox's device. Who reaches whom, and by which end, is what the modes differ in.
  */
 import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
-import { ambientInPod, ambientPorts } from '../netfilter/istio-ambient.ts'
-import { iptablesVersion, layRules } from '../netfilter/netfilter.ts'
 import type { Pki } from '../pki/pki.ts'
 import { admitsOnlyByTls, callsOnlyByTls } from '../proof/envoy-facts.ts'
 import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
-import { listenersProbe, type Probe, rulesProbe, socketCountProbe } from '../proof/probes.ts'
-import { type LocalBed, type Node, nodeStack, type Pod } from '../providers/local/bed.ts'
+import type { Probe } from '../proof/probes.ts'
+import type { LocalBed } from '../providers/local/bed.ts'
+import type { MeshEnd } from './end.ts'
 import type { EnrolledPod } from './enrolled.ts'
 import { startEnvoyNodeProxy } from './envoy-node-proxy.ts'
 import type { NodeProxy, NodeProxySpec } from './node-proxy.ts'
 import { startTunnelNodeProxy } from './tunnel-node-proxy.ts'
+
+export type ProxyName = 'envoy' | 'tunnel'
 
 /** Whom the client's tunnels must reach (directly or by a waypoint), and who may enter the server pod. */
 export interface Reach {
@@ -21,77 +22,67 @@ export interface Reach {
   readonly serverAdmits: string
 }
 
-export type ProxyName = 'envoy' | 'tunnel'
+export interface MeshPlan {
+  readonly bed: LocalBed
+  readonly pki: Pki
+  readonly reach: Reach
+  readonly client: MeshEnd
+  readonly server: MeshEnd
+  readonly startProxy: (spec: NodeProxySpec) => Promise<NodeProxy>
+}
 
 export interface AmbientMesh {
   readonly versions: Readonly<Record<string, string>>
   readonly probes: readonly Probe[]
   standing(now: Observation): Fact[]
+  travelled(before: Observation, after: Observation, traffic: Traffic, expected: Expectation): Fact[]
 }
 
-const starters: Readonly<Record<ProxyName, (spec: NodeProxySpec) => Promise<NodeProxy>>> = {
+export const nodeProxies: Readonly<Record<ProxyName, MeshPlan['startProxy']>> = {
   envoy: startEnvoyNodeProxy,
   tunnel: startTunnelNodeProxy,
 }
 
-const enrolled = (bed: LocalBed, pod: Pod, pki: Pki, reach: Reach): EnrolledPod => ({
-  name: pod.role,
-  address: pod.address,
-  entrance: { kind: 'redirect', netnsPath: pod.netnsPath },
-  identity: pki.identity(pod.role),
-  reaches: { address: (pod === bed.clientPod ? bed.serverPod : bed.clientPod).address, ...reach.client },
+const enrolled = ({ pki, reach }: MeshPlan, own: MeshEnd, other: MeshEnd): EnrolledPod => ({
+  name: own.prefix,
+  address: own.pod.address,
+  entrance: own.entrance,
+  identity: pki.identity(own.pod.role),
+  reaches: { address: other.pod.address, ...reach.client },
   admits: reach.serverAdmits,
 })
 
-/** Lays rules and node proxies: one on each node that has a pod. */
-export async function layAmbient(
-  bed: LocalBed,
-  pki: Pki,
-  reach: Reach,
-  proxy: ProxyName = 'envoy',
-): Promise<AmbientMesh> {
-  const { clientPod, serverPod } = bed
-  const start = (node: Node, pods: readonly Pod[]) =>
-    starters[proxy]({ bed, node, pki, pods: pods.map((pod) => enrolled(bed, pod, pki, reach)) })
-  const oneNode = clientPod.node === serverPod.node
-  const [, , clientProxy, otherProxy, iptables] = await Promise.all([
-    layRules(clientPod.place, ambientInPod),
-    layRules(serverPod.place, ambientInPod),
-    start(clientPod.node, oneNode ? [clientPod, serverPod] : [clientPod]),
-    oneNode ? undefined : start(serverPod.node, [serverPod]),
-    iptablesVersion(clientPod.place),
+/** Lays both ends and the node proxies: one on each node that has a pod. */
+export async function layAmbient(plan: MeshPlan): Promise<AmbientMesh> {
+  const { bed, pki, client, server, startProxy } = plan
+  const pods = [enrolled(plan, client, server), enrolled(plan, server, client)] as const
+  const oneNode = client.pod.node === server.pod.node
+  const [clientProxy, otherProxy] = await Promise.all([
+    startProxy({ bed, node: client.pod.node, pki, pods: oneNode ? pods : [pods[0]] }),
+    oneNode ? undefined : startProxy({ bed, node: server.pod.node, pki, pods: [pods[1]] }),
+    client.lay(),
+    server.lay(),
   ])
   const serverProxy = otherProxy ?? clientProxy
-  const ports = [ambientPorts.outbound, ambientPorts.inboundPlaintext, ambientPorts.inboundHbone]
   return {
-    versions: { ...clientProxy.versions, iptables, rules: ambientInPod.source },
+    versions: { ...clientProxy.versions, ...server.versions, ...client.versions },
     probes: [
-      rulesProbe('client', clientPod.place, ambientInPod),
-      rulesProbe('server', serverPod.place, ambientInPod),
-      clientProxy.callerProbe('client-node-proxy', 'client'),
-      serverProxy.calledProbe('server-node-proxy', 'server'),
-      listenersProbe('client', clientPod.stack, () => clientProxy.proc.pid, ports),
-      listenersProbe('server', serverPod.stack, () => serverProxy.proc.pid, ports),
-      socketCountProbe('client-node', nodeStack(bed, clientPod.node)),
-      socketCountProbe('server-node', nodeStack(bed, serverPod.node)),
+      ...client.probes(clientProxy),
+      ...server.probes(serverProxy),
+      clientProxy.callerProbe('client-node-proxy', client.prefix),
+      serverProxy.calledProbe('server-node-proxy', server.prefix),
     ],
-    standing: (now) => ambientStanding(now, clientProxy.software),
+    standing: (now) => [
+      ...client.standing(now),
+      ...server.standing(now),
+      ...[clientProxy, serverProxy].map(({ software }, index) => {
+        const end = index === 0 ? 'client' : 'server'
+        return is(`the ${end}’s node proxy is ${software.claim}`, now, `${end}-node-proxy.software`, software.state)
+      }),
+    ],
+    travelled: (before, after, traffic, expected) => travelled(plan, before, after, traffic, expected),
   }
 }
-
-/** Standing facts of both pods and node proxies. */
-const ambientStanding = (now: Observation, software: NodeProxy['software']): Fact[] => [
-  is('the client pod holds exactly istio-cni’s in-Pod rules', now, 'client.rules', ''),
-  is('the server pod holds exactly istio-cni’s in-Pod rules', now, 'server.rules', ''),
-  is(`the client’s node proxy is ${software.claim}`, now, 'client-node-proxy.software', software.state),
-  is(`the server’s node proxy is ${software.claim}`, now, 'server-node-proxy.software', software.state),
-  is('15001, 15006 and 15008 in the client pod belong to the node proxy', now, 'client.listeners', 'held'),
-  is('15001, 15006 and 15008 in the server pod belong to the node proxy', now, 'server.listeners', 'held'),
-  none('the node proxies have no socket outside the pods', {
-    'TCP sockets in the client’s node': now.counters['client-node.sockets'] ?? Number.NaN,
-    'in the server’s node': now.counters['server-node.sockets'] ?? Number.NaN,
-  }),
-]
 
 export interface Expectation {
   readonly clientReaches: string
@@ -102,18 +93,20 @@ export interface Expectation {
   readonly endToEnd: boolean
 }
 
-/** Which way the traffic went, as seen by the rules, node proxies, wire and server. */
-export function ambientTravelled(
+/** Which way the traffic went, as seen by both ends, node proxies, wire and server. */
+function travelled(
+  { client, server }: MeshPlan,
   before: Observation,
   after: Observation,
   traffic: Traffic,
   expected: Expectation,
 ): Fact[] {
   const change = changes(before, after)
+  const captured = client.captured(change)
   return [
-    same('the client pod’s in-Pod rule captured every connection of the driver, and each became one HBONE tunnel', {
+    same(`${captured.claim}, and each became one HBONE tunnel`, {
       driver: traffic.connections,
-      'redirect to 15001': change('client.redirect-15001'),
+      ...captured.counts,
       'accepted by the node proxy': change('client-node-proxy.connections'),
       'CONNECT sent': change('client-node-proxy.tunnels'),
       ...(expected.endToEnd ? { 'CONNECT received at the server': change('server-node-proxy.tunnels') } : {}),
@@ -130,24 +123,14 @@ export function ambientTravelled(
     equal('every tunnel at the server pod became one connection to the application', {
       'CONNECT received': change('server-node-proxy.tunnels'),
       'opened by the node proxy': change('server-node-proxy.upstreamOpened'),
-      'remembered by mark 0x111': change('server.connmark-set'),
+      ...server.delivered(change),
       'accepted by the server': change('echo.connections'),
     }),
-    none('nothing entered the server pod in plaintext', {
-      'redirect to 15006': change('server.redirect-15006'),
+    none('the server’s node proxy accepted nothing in plaintext', {
       'accepted on 15006': change('server-node-proxy.plaintext'),
     }),
-    none('nothing took another way: the client pod was not called, the server pod called nobody, no DNS was asked', {
-      'client pod redirect to 15006': change('client.redirect-15006'),
-      'server pod redirect to 15001': change('server.redirect-15001'),
-      DNS: ['client', 'server'].reduce((sum, pod) => sum + change(`${pod}.dns-udp`) + change(`${pod}.dns-tcp`), 0),
-    }),
-    some('replies were kept in the server pod by mark 0x111', {
-      'packets marked': change('server.connmark-restore'),
-    }),
-    none('the client pod accepted nothing from its node proxy', {
-      'packets marked': change('client.connmark-set') + change('client.connmark-restore'),
-    }),
+    ...client.calls(change, traffic),
+    ...server.answers(change, traffic),
     is(expected.source.claim, after, 'echo.peers', expected.source.address),
     ...callsOnlyByTls('the client’s node proxy', 'client-node-proxy', after, expected.clientReaches),
     ...admitsOnlyByTls('the server’s node proxy', 'server-node-proxy', after, expected.serverAdmits),

@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import type { Mode, Path } from '../../harness/contracts.ts'
 import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
-import { ambientTravelled, layAmbient, type ProxyName } from '../ambient/mesh.ts'
+import { layAmbient, nodeProxies, type ProxyName } from '../ambient/mesh.ts'
+import { redirectedEnd } from '../ambient/redirected-end.ts'
 import { envoyAvailable } from '../envoy/availability.ts'
 import { makePki, spiffeId } from '../pki/pki.ts'
 import { localPath } from '../proof/local-path.ts'
@@ -39,8 +40,15 @@ const ambient: Mode = {
       source: { claim: 'the client pod’s source address was kept', address: bed.clientPod.address },
       endToEnd: true,
     }
-    const reach = { client: { peer: expected.clientReaches }, serverAdmits: expected.serverAdmits }
-    const mesh = await layAmbient(bed, pki, reach, proxy)
+    const [client, server] = await Promise.all([redirectedEnd(bed, bed.clientPod), redirectedEnd(bed, bed.serverPod)])
+    const mesh = await layAmbient({
+      bed,
+      pki,
+      reach: { client: { peer: expected.clientReaches }, serverAdmits: expected.serverAdmits },
+      client,
+      server,
+      startProxy: nodeProxies[proxy],
+    })
     return localPath(bed, {
       mode: 'ambient',
       proxy,
@@ -48,7 +56,7 @@ const ambient: Mode = {
       picture: route,
       probes: mesh.probes,
       standing: mesh.standing,
-      travelled: (before, after, traffic) => ambientTravelled(before, after, traffic, expected),
+      travelled: (before, after, traffic) => mesh.travelled(before, after, traffic, expected),
     })
   },
 }

@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import type { Fact, Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
 import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
-import { ambientTravelled, type Expectation, layAmbient } from '../ambient/mesh.ts'
+import { type AmbientMesh, type Expectation, layAmbient, nodeProxies } from '../ambient/mesh.ts'
+import { redirectedEnd } from '../ambient/redirected-end.ts'
 import { envoyAvailable } from '../envoy/availability.ts'
 import { type Envoy, startEnvoy } from '../envoy/envoy.ts'
 import { waypointBootstrap } from '../envoy/waypoint.ts'
@@ -56,10 +57,16 @@ const waypointStats = {
   ...downstreamTlsStats('connect_terminate', 'connect_terminate'),
 }
 
-function travelled(before: Observation, after: Observation, traffic: Traffic, expected: Expectation): Fact[] {
+function travelled(
+  mesh: AmbientMesh,
+  before: Observation,
+  after: Observation,
+  traffic: Traffic,
+  expected: Expectation,
+): Fact[] {
   const change = changes(before, after)
   const facts = [
-    ...ambientTravelled(before, after, traffic, expected),
+    ...mesh.travelled(before, after, traffic, expected),
     same('every tunnel of the client ended at the waypoint', {
       'sent by the client’s node proxy': change('client-node-proxy.tunnels'),
       'received by the waypoint': change('waypoint.tunnels'),
@@ -121,9 +128,13 @@ const waypoint: Mode = {
     }
     const [proxy, mesh] = await Promise.all([
       startWaypoint(bed, pki, pod),
-      layAmbient(bed, pki, {
-        client: { peer: expected.clientReaches, via: pod.address },
-        serverAdmits: expected.serverAdmits,
+      layAmbient({
+        bed,
+        pki,
+        reach: { client: { peer: expected.clientReaches, via: pod.address }, serverAdmits: expected.serverAdmits },
+        client: await redirectedEnd(bed, bed.clientPod),
+        server: await redirectedEnd(bed, bed.serverPod),
+        startProxy: nodeProxies.envoy,
       }),
     ])
     return localPath(bed, {
@@ -133,7 +144,7 @@ const waypoint: Mode = {
       picture: route,
       probes: [envoyProbe('waypoint', proxy, waypointStats), ...mesh.probes],
       standing: (now) => [...mesh.standing(now), standsAsPinned('the waypoint', 'waypoint', now, bed.proxyConcurrency)],
-      travelled: (before, after, traffic) => travelled(before, after, traffic, expected),
+      travelled: (before, after, traffic) => travelled(mesh, before, after, traffic, expected),
     })
   },
 }

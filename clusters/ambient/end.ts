@@ -1,0 +1,33 @@
+/** One end of the mesh: a pod, what is laid in it, and how its application's connections reach the node proxy. */
+import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
+import type { Numbers } from '../proof/judge.ts'
+import type { Probe } from '../proof/probes.ts'
+import type { Pod } from '../providers/local/bed.ts'
+import type { Entrance } from './enrolled.ts'
+import type { NodeProxy } from './node-proxy.ts'
+
+/** Change of a counter over a shot. */
+export type Change = (key: string) => number
+
+/** What the end that calls saw of the application's connections: all of it must equal the driver's. */
+export interface Captured {
+  readonly claim: string
+  readonly counts: Numbers
+}
+
+export interface MeshEnd {
+  readonly pod: Pod
+  readonly entrance: Entrance
+  readonly versions: Readonly<Record<string, string>>
+  /** Prefix of this end's counters: `client` or `server`. */
+  readonly prefix: string
+  lay(): Promise<void>
+  probes(proxy: NodeProxy): readonly Probe[]
+  standing(now: Observation): readonly Fact[]
+  /** As the end that calls. */
+  captured(change: Change): Captured
+  calls(change: Change, traffic: Traffic): readonly Fact[]
+  /** As the end that is called: what it counted of connections to the application, and the facts beside it. */
+  delivered(change: Change): Numbers
+  answers(change: Change, traffic: Traffic): readonly Fact[]
+}
