@@ -4,6 +4,7 @@
  * application from 127.0.0.6. Istio's own extensions (metadata exchange, istio_stats) are not in the upstream Envoy.
  */
 import type { Target } from '../../harness/contracts.ts'
+import type { DeviceSockets } from '../ambient/enrolled.ts'
 import { sidecarPorts } from '../netfilter/istio-sidecar.ts'
 import type { Identity, Pki } from '../pki/pki.ts'
 import {
@@ -15,11 +16,14 @@ import {
   onlyPeer,
   originalDst,
   originalDstCluster,
+  pipe,
+  proxyProtocol,
   routeAll,
   socketAddress,
   staticCluster,
   tcpProxy,
   tlsInspector,
+  upstreamProxyProtocol,
 } from './blocks.ts'
 import { clientTls, serverTls } from './tls.ts'
 
@@ -32,6 +36,8 @@ export interface SidecarSpec {
   readonly calls: { readonly target: Target; readonly peer: string }
   /** The ports this pod serves, and who may call them. */
   readonly serves: { readonly target: Target; readonly peer: string }
+  /** Where the application is, if not beside the sidecar: in a sandbox, behind these sockets of its vsock device. */
+  readonly device?: DeviceSockets
 }
 
 /** ALPN of Istio's sidecars: HTTP/1.1 inside, or opaque TCP. */
@@ -44,7 +50,7 @@ const blackHoleChain = (port: number): Json => ({
   filters: [tcpProxy('blackhole', blackHole)],
 })
 
-function outbound({ target }: SidecarSpec['calls']): Json[] {
+function outbound({ target }: SidecarSpec['calls'], device: DeviceSockets | undefined): Json[] {
   const handOver = (name: string, address: string, port: number, filter: Json): Json => ({
     name,
     address: socketAddress(address, port),
@@ -56,7 +62,9 @@ function outbound({ target }: SidecarSpec['calls']): Json[] {
     {
       name: 'virtualOutbound',
       stat_prefix: 'virtual_outbound',
-      address: socketAddress('0.0.0.0', sidecarPorts.outbound),
+      // the folder of a device's sockets decides who gets there
+      address: device ? pipe(device.outbound, 0o666) : socketAddress('0.0.0.0', sidecarPorts.outbound),
+      ...(device ? { listener_filters: [proxyProtocol] } : {}),
       traffic_direction: 'OUTBOUND',
       use_original_dst: true,
       filter_chains: [blackHoleChain(sidecarPorts.outbound), { filters: [tcpProxy('passthrough', blackHole)] }],
@@ -109,19 +117,23 @@ export function sidecarBootstrap(spec: SidecarSpec): Bootstrap {
       transport_socket: clientTls(own, pki, protocols, calls.peer),
       ...fields,
     })
-  const serve = (name: string, fields: Json = {}): Json =>
-    originalDstCluster(name, { upstream_bind_config: bindTo('127.0.0.6'), ...fields })
+  const serve = (name: string, port: number, fields: Json = {}): Json => {
+    const behind = spec.device?.inboundPorts.find((inbound) => inbound.port === port)
+    return behind
+      ? staticCluster(name, pipe(behind.socket), { transport_socket: upstreamProxyProtocol, ...fields })
+      : originalDstCluster(name, { upstream_bind_config: bindTo('127.0.0.6'), ...fields })
+  }
   return {
     id: spec.id,
     adminSocket: spec.adminSocket,
-    listeners: [...outbound(calls), inbound(spec)],
+    listeners: [...outbound(calls, spec.device), inbound(spec)],
     clusters: [
       call('outbound_http', calls.target.httpPort, ['istio-http/1.1'], {
         typed_extension_protocol_options: http1Upstream,
       }),
       call('outbound_tcp', calls.target.tcpPort, alpn.tcp),
-      serve('inbound_http', { typed_extension_protocol_options: http1Upstream }),
-      serve('inbound_tcp'),
+      serve('inbound_http', spec.serves.target.httpPort, { typed_extension_protocol_options: http1Upstream }),
+      serve('inbound_tcp', spec.serves.target.tcpPort),
       staticCluster(blackHole, undefined),
     ],
   }
