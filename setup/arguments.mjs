@@ -6,7 +6,7 @@ import { NODE_MAJORS } from './versions.mjs'
 /** @typedef {'npm' | 'native' | 'envoy' | 'debian'} StepName */
 
 /** The commands of package.json. */
-export const commands = ['bench', 'doctor', 'modes', 'report', 'clean', 'gen', 'speed', 'test']
+export const commands = ['bench', 'doctor', 'modes', 'report', 'ratios', 'clean', 'gen', 'speed', 'test']
 
 /**
  * @param {string} command

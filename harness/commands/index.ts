@@ -4,6 +4,7 @@ import clean from './clean.ts'
 import doctor from './doctor.ts'
 import gen from './gen.ts'
 import modes from './modes.ts'
+import ratios from './ratios.ts'
 import report from './report.ts'
 
-export const commands = [bench, clean, doctor, gen, modes, report] as const
+export const commands = [bench, clean, doctor, gen, modes, ratios, report] as const
