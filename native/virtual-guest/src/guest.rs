@@ -117,7 +117,7 @@ impl Guest {
 
     /// Takes calls to a port from now on.
     pub fn listen(&self, port: u32) {
-        self.engine.borrow_mut().listening.entry(port).or_insert_with(VecDeque::new);
+        self.engine.borrow_mut().listening.entry(port).or_default();
     }
 
     /// Refuses calls to a port from now on.
