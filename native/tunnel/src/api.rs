@@ -15,6 +15,11 @@ pub struct StreamId {
     pub generation: u32,
 }
 
+/// There is no way to the destination: the pod has no route to it, or its proxy cannot be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no way to the destination")]
+pub struct NoWay;
+
 /// What has happened to streams that the caller opened, or that arrived for a pod which the caller serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {

@@ -1,0 +1,360 @@
+//! All connections and tunnels of a node, and the pool by which tunnels share connections.
+
+#![forbid(unsafe_code)]
+
+use crate::authority;
+use crate::channel::Channel;
+use crate::connection::{Connection, PoolKey, Progress, Side};
+use crate::liveness::{Demand, Liveness};
+use crate::pod::Pod;
+use crate::proxy_v2::Announced;
+use crate::session::Session;
+use crate::sources::{Kind, Sources};
+use crate::stats::{Direction, PodStats};
+use crate::stream::{Owner, Stream, Way};
+use crate::table::{Key, Table};
+use crate::wake::{Task, WakeList};
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::{HeaderValue, Method, Request, Uri};
+use poller::Event;
+use rustix::fd::OwnedFd;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddrV4;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Port of HBONE.
+pub const HBONE_PORT: u16 = 15008;
+/// Tunnels that share a connection, as in ztunnel's pool.
+const STREAMS_PER_CONNECTION: usize = 100;
+
+/// A request that has come in, to be answered.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its stream; `from` and `to` are not known yet.
+    pub stream: Key,
+    /// Place of the pod.
+    pub pod: usize,
+    /// The caller's proxy: SPIFFE id.
+    pub peer: Rc<str>,
+    /// The caller's proxy: address.
+    pub address: SocketAddrV4,
+    /// Request line and headers.
+    pub request: Request<()>,
+}
+
+/// Connections and tunnels.
+#[derive(Debug)]
+pub struct Tunnels {
+    /// Pods, as in the configuration.
+    pub pods: Vec<Rc<Pod>>,
+    /// Statistics, by place of the pod.
+    pub stats: Vec<PodStats>,
+    /// What is to be polled.
+    pub woken: WakeList,
+    /// Requests not answered yet.
+    pub arrivals: Vec<Arrival>,
+    sources: Sources,
+    connections: Table<Connection>,
+    streams: Table<Stream>,
+    pool: HashMap<PoolKey, Vec<Key>>,
+    dirty: Vec<Key>,
+    draining: bool,
+}
+
+impl Tunnels {
+    /// No connections yet.
+    #[must_use]
+    pub fn new(pods: Vec<Rc<Pod>>, sources: Sources) -> Self {
+        let stats = pods.iter().map(|_| PodStats::default()).collect();
+        Self {
+            pods,
+            stats,
+            woken: WakeList::default(),
+            arrivals: Vec::new(),
+            sources,
+            connections: Table::default(),
+            streams: Table::default(),
+            pool: HashMap::new(),
+            dirty: Vec::new(),
+            draining: false,
+        }
+    }
+
+    /// A tunnel.
+    pub fn stream(&mut self, key: Key) -> Option<&mut Stream> {
+        self.streams.get_mut(key)
+    }
+
+    /// Statistics of a pod's tunnels of one way.
+    pub fn direction(&mut self, pod: usize, way: Way) -> &mut Direction {
+        match way {
+            Way::Outbound => &mut self.stats[pod].outbound,
+            Way::Inbound => &mut self.stats[pod].inbound,
+        }
+    }
+
+    /// The connection of an event.
+    pub fn find_connection(&self, index: u32, generation_24: u32) -> Option<Key> {
+        self.connections.find(index, generation_24)
+    }
+
+    /// SPIFFE id that the peer of a stream has proved.
+    pub fn peer(&mut self, stream: Key) -> Option<Rc<str>> {
+        let connection = self.streams.get_mut(stream)?.connection;
+        self.connections.get_mut(connection)?.peer.clone()
+    }
+
+    /// Opens a tunnel; none if the pod has no route to the destination or a connection cannot even be begun.
+    pub fn open(&mut self, pod: usize, owner: Owner, call: Announced) -> Option<Key> {
+        if self.draining {
+            return None;
+        }
+        let connection = self.connection_to(pod, call.to)?;
+        let woken = &self.woken;
+        let key = self.streams.insert_with(|key| {
+            Stream::new(connection, pod, Way::Outbound, owner, call, woken.waker(Task::Stream(key)))
+        });
+        let serving = self.connections.get_mut(connection)?;
+        serving.streams += 1;
+        if serving.is_opening() {
+            serving.waiting.push(key);
+        } else {
+            self.request(connection, key);
+        }
+        Some(key)
+    }
+
+    /// Forgets a tunnel; what is not finished both ways is cut off.
+    pub fn forget(&mut self, key: Key, cut_off: Option<Reason>) {
+        let Some(mut stream) = self.streams.remove(key) else { return };
+        if let Some(reason) = cut_off {
+            stream.cut_off(reason);
+        }
+        if let Some(connection) = self.connections.get_mut(stream.connection) {
+            connection.streams -= 1;
+            connection.waiting.retain(|&waiting| waiting != key);
+            connection.waker.wake_by_ref();
+        }
+    }
+
+    /// A connection from another proxy.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub fn accepted(&mut self, pod: usize, socket: OwnedFd, from: SocketAddrV4) -> io::Result<()> {
+        let session = Session::server(self.pods[pod].tls.clone()).map_err(io::Error::other)?;
+        self.add(pod, socket, session, Side::Server(from)).map(drop)
+    }
+
+    /// An event of a connection's socket.
+    pub fn on_event(&mut self, key: Key, event: Event) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.channel.borrow_mut().note(event) {
+            connection.waker.wake_by_ref();
+        }
+    }
+
+    /// Lets a connection get as far as it can.
+    pub fn poll_connection(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.dirty {
+            connection.dirty = true;
+            connection.channel.borrow_mut().refill();
+            self.dirty.push(key);
+        }
+        loop {
+            let Some(connection) = self.connections.get_mut(key) else { return };
+            match connection.poll() {
+                Ok(Progress::Idle) => return,
+                Ok(Progress::Proved) => self.proved(key),
+                Ok(Progress::Open) => {}
+                Ok(Progress::Arrived(request, responder)) => self.arrived(key, request, responder),
+                Ok(Progress::Closed) => return self.close(key, false),
+                Err(_) => return self.close(key, true),
+            }
+        }
+    }
+
+    /// Ends a turn: what was gathered goes out.
+    pub fn send(&mut self) {
+        while let Some(key) = self.dirty.pop() {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            connection.dirty = false;
+            let mut channel = connection.channel.borrow_mut();
+            let sent = channel.send();
+            if channel.has_more() {
+                connection.waker.wake_by_ref();
+            }
+            drop(channel);
+            if sent.is_err() {
+                self.close(key, true);
+            }
+        }
+    }
+
+    /// Looks at the clock of every connection.
+    pub fn tick(&mut self, now: Instant) {
+        let mut ended = Vec::new();
+        for (key, connection) in self.connections.iter_mut() {
+            let is_client = matches!(connection.side, Side::Client(_));
+            match connection.liveness.tick(now, connection.streams, is_client) {
+                Demand::Nothing => {}
+                Demand::Poll => connection.waker.wake_by_ref(),
+                Demand::Dead => ended.push((key, true)),
+                Demand::Unused => ended.push((key, false)),
+            }
+        }
+        for (key, broken) in ended {
+            self.close(key, broken);
+        }
+    }
+
+    /// Whether there are connections, whose clocks have to be looked at.
+    #[must_use]
+    pub fn has_connections(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
+    /// Takes no new tunnels.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        for (_, connection) in self.connections.iter_mut() {
+            connection.drain();
+        }
+    }
+
+    /// Whether no tunnel is left.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// A shared connection with room, or a new one.
+    fn connection_to(&mut self, pod: usize, to: SocketAddrV4) -> Option<Key> {
+        let serving = Rc::clone(&self.pods[pod]);
+        let route = serving.routes.get(to.ip())?;
+        let pool_key = PoolKey { pod, target: route.target, peer: Rc::clone(&route.peer) };
+        let connections = &mut self.connections;
+        let mut usable = |key: &Key| {
+            connections.get_mut(*key).is_some_and(|connection| {
+                let most = connection.most_streams().min(STREAMS_PER_CONNECTION);
+                connection.streams < most && (connection.is_opening() || connection.ready().is_some())
+            })
+        };
+        if let Some(found) = self.pool.get(&pool_key).and_then(|keys| keys.iter().copied().find(|key| usable(key))) {
+            return Some(found);
+        }
+        let target = SocketAddrV4::new(route.target, HBONE_PORT);
+        let socket = serving.sockets.call(target).ok()?;
+        let session = Session::client(route.tls.clone(), route.target).ok()?;
+        let key = self.add(pod, socket, session, Side::Client(pool_key.clone())).ok()?;
+        self.pool.entry(pool_key).or_default().push(key);
+        Some(key)
+    }
+
+    fn add(&mut self, pod: usize, socket: OwnedFd, session: Session, side: Side) -> io::Result<Key> {
+        let woken = &self.woken;
+        let key = self.connections.insert_with(|key| {
+            let waker = woken.waker(Task::Connection(key));
+            Connection::new(Channel::new(socket, session), pod, side, waker, Liveness::new(Instant::now()))
+        });
+        let watched = self.connections.get_mut(key).map_or(Ok(()), |connection| {
+            self.sources.watch(connection.channel.borrow().socket(), Kind::Connection, key)
+        });
+        if watched.is_err() {
+            self.connections.remove(key);
+        }
+        watched.map(|()| key)
+    }
+
+    /// TLS is set up: requests that waited go out with the first flight of HTTP/2.
+    fn proved(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let waiting = std::mem::take(&mut connection.waiting);
+        let stats = &mut self.stats[connection.pod];
+        match connection.side {
+            Side::Client(_) => stats.outbound.tls.handshakes += 1,
+            Side::Server(_) => stats.inbound.tls.handshakes += 1,
+        }
+        for stream in waiting {
+            self.request(key, stream);
+        }
+    }
+
+    /// Sends the request of a stream.
+    fn request(&mut self, connection: Key, key: Key) {
+        let (Some(connection), Some(stream)) = (self.connections.get_mut(connection), self.streams.get_mut(key)) else {
+            return;
+        };
+        let sent = connection.ready().and_then(|mut requests| {
+            let request = connect_request(&self.pods[connection.pod], stream.from, stream.to)?;
+            requests.send_request(request, false).ok()
+        });
+        match sent {
+            Some((response, sender)) => stream.requested(response, sender),
+            None => {
+                stream.lost = true;
+                stream.waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// A request has come in.
+    fn arrived(&mut self, key: Key, request: Request<RecvStream>, responder: SendResponse<Bytes>) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let (Side::Server(address), Some(peer)) = (&connection.side, connection.peer.clone()) else { return };
+        let (address, pod) = (*address, connection.pod);
+        connection.streams += 1;
+        let woken = &self.woken;
+        let call = Announced { from: address, to: address };
+        let stream = self.streams.insert_with(|own| {
+            Stream::new(key, pod, Way::Inbound, Owner::Nobody, call, woken.waker(Task::Stream(own)))
+        });
+        let (head, body) = request.into_parts();
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.arrived(body, responder);
+        }
+        self.arrivals.push(Arrival { stream, pod, peer, address, request: Request::from_parts(head, ()) });
+    }
+
+    /// Ends a connection; HTTP/2 tells its streams, except those whose requests have not gone out.
+    fn close(&mut self, key: Key, broken: bool) {
+        let Some(connection) = self.connections.remove(key) else { return };
+        let stats = &mut self.stats[connection.pod];
+        let direction = match &connection.side {
+            Side::Client(pool_key) => {
+                if let Some(keys) = self.pool.get_mut(pool_key) {
+                    keys.retain(|&pooled| pooled != key);
+                }
+                &mut stats.outbound
+            }
+            Side::Server(_) => &mut stats.inbound,
+        };
+        let mut channel = connection.channel.borrow_mut();
+        if broken && (connection.peer.is_none() || channel.failure().is_some()) {
+            direction.tls.failures += 1;
+        }
+        channel.close();
+        drop(channel);
+        for stream in connection.waiting {
+            if let Some(stream) = self.streams.get_mut(stream) {
+                stream.lost = true;
+                stream.waker.wake_by_ref();
+            }
+        }
+    }
+}
+
+fn connect_request(pod: &Pod, from: SocketAddrV4, to: SocketAddrV4) -> Option<Request<()>> {
+    let authority = Uri::builder().authority(to.to_string()).build().ok()?;
+    let request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(authority)
+        .header("baggage", pod.baggage.clone())
+        .header("forwarded", HeaderValue::try_from(authority::forwarded(from)).ok()?);
+    request.body(()).ok()
+}
