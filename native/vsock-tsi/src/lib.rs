@@ -2,7 +2,26 @@
 //!
 //! What it speaks is described in `native/PROTOCOL.md`; how its parts fit together in this crate's README.
 
+pub mod breach;
 pub mod config;
+pub mod control;
+pub mod device;
+pub mod doors;
+mod from_guest;
+pub mod guest;
+pub mod guests;
+mod hello;
+pub mod hybrid;
+mod kick;
+mod memory;
+mod packet;
 pub mod pages;
+pub mod proxy_protocol;
+mod rings;
+pub mod sockets;
 pub mod stats;
+mod stream;
+mod streams;
+mod to_guest;
+pub mod traffic;
 pub mod uplink;

@@ -1,0 +1,213 @@
+//! One vhost-user device of a guest: takes packets from its rings, puts packets into them, wakes the guest.
+
+#![forbid(unsafe_code)]
+
+use crate::breach::Breach;
+use crate::config::Pace;
+use crate::control::session::{FROM_GUEST, Session, TO_GUEST};
+use crate::memory::Memory;
+use crate::packet;
+use crate::rings::{Direction, Ring};
+use crate::traffic::Traffic;
+use crate::uplink::Uplink;
+use std::time::{Duration, Instant};
+use vm_memory::VolatileSlice;
+
+/// Packets, each way, of one turn: then other guests have theirs.
+const TURN: usize = 256;
+/// Packets to the guest before it is interrupted, when there are more.
+const BATCH: u16 = 32;
+/// Packets from the guest before it is told that their room is free. It learns so late that it is rarely interrupted
+/// for it, and so early that it never waits (`Ring::runs_dry`).
+const LAZY: u16 = 16;
+/// A guest is told so late of free room at the latest: one that waits for all its packets to be used must not for ever.
+const LAZY_TIME: Duration = Duration::from_millis(2);
+/// How often an interrupt is repeated, each after twice the time.
+const RESCUES: u32 = 6;
+
+/// What a device does, and when it has to be looked at without an event.
+#[derive(Debug, Default)]
+pub struct Device {
+    /// The attached front end.
+    pub session: Option<Session>,
+    tell_by: Option<Instant>,
+    rescue: Option<Rescue>,
+}
+
+/// An interrupt that the guest may have slept through.
+#[derive(Debug, Clone, Copy)]
+struct Rescue {
+    at: Instant,
+    pause: Duration,
+    left: u32,
+}
+
+/// The parts of a device that is in use.
+struct Running<'d> {
+    memory: &'d Memory,
+    to_guest: &'d mut Ring,
+    from_guest: &'d mut Ring,
+}
+
+impl Device {
+    /// A front end has come.
+    pub fn attach(&mut self, session: Session) {
+        *self = Self { session: Some(session), ..Self::default() };
+    }
+
+    /// The front end has gone, or is sent away.
+    pub fn detach(&mut self) {
+        *self = Self::default();
+    }
+
+    fn running(&mut self) -> Result<Option<Running<'_>>, Breach> {
+        let Some(session) = &mut self.session else { return Ok(None) };
+        let event_idx = session.event_idx();
+        let Some(memory) = &session.memory else { return Ok(None) };
+        for number in [TO_GUEST, FROM_GUEST] {
+            if !session.rings[number].ready(memory, event_idx)? {
+                return Ok(None);
+            }
+        }
+        let [to_guest, from_guest, _] = &mut session.rings;
+        Ok(Some(Running { memory, to_guest, from_guest }))
+    }
+
+    /// Takes packets from the guest; whether there may be more.
+    ///
+    /// # Errors
+    /// When the guest broke its ring.
+    pub fn take_packets<A: Uplink, T: Uplink>(&mut self, number: usize, traffic: &mut Traffic<A, T>) -> Result<bool, Breach> {
+        let Some(Running { memory, from_guest: ring, .. }) = self.running()? else { return Ok(false) };
+        let (mut parts, mut pieces) = (Vec::<VolatileSlice<'_>>::new(), Vec::new());
+        ring.hush(&memory.map)?;
+        for _ in 0..TURN {
+            let Some(chain) = ring.take(&memory.map, Direction::FromGuest, &mut parts)? else { return Ok(false) };
+            traffic.receive(number, &parts, &mut pieces);
+            ring.done(&memory.map, chain, 0)?;
+            if (ring.unsignalled() >= LAZY || ring.runs_dry()) && ring.signal(&memory.map)? {
+                traffic.stats.interrupts += 1;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Puts packets into the guest's memory; whether there may be more, and room for them.
+    ///
+    /// # Errors
+    /// When the guest broke its ring.
+    pub fn put_packets<A: Uplink, T: Uplink>(
+        &mut self,
+        number: usize,
+        traffic: &mut Traffic<A, T>,
+        pace: &Pace,
+        now: Instant,
+    ) -> Result<bool, Breach> {
+        if !traffic.has_packets(number) {
+            return Ok(false);
+        }
+        let Some(Running { memory, to_guest: ring, .. }) = self.running()? else { return Ok(false) };
+        let before = traffic.stats.interrupts;
+        ring.hush(&memory.map)?;
+        let mut more = true;
+        let (mut parts, mut pieces) = (Vec::<VolatileSlice<'_>>::new(), Vec::new());
+        for _ in 0..TURN {
+            more = traffic.has_packets(number) && put_packet(number, ring, memory, traffic, &mut parts, &mut pieces)?;
+            if (!more || ring.unsignalled() >= BATCH) && ring.signal(&memory.map)? {
+                traffic.stats.interrupts += 1;
+            }
+            if !more {
+                break;
+            }
+        }
+        if traffic.stats.interrupts != before && pace.rescue_us > 0 {
+            let pause = Duration::from_micros(pace.rescue_us.into());
+            self.rescue = Some(Rescue { at: now + pause, pause, left: RESCUES });
+        }
+        Ok(more)
+    }
+
+    /// Asks for the guest's next kick; whether there is something to do already.
+    ///
+    /// # Errors
+    /// When the guest broke its ring.
+    pub fn listen(&mut self, now: Instant) -> Result<bool, Breach> {
+        let Some(Running { memory, from_guest: ring, .. }) = self.running()? else { return Ok(false) };
+        let waiting = ring.listen(&memory.map)?;
+        let owed = ring.unsignalled() > 0;
+        self.tell_by = owed.then(|| self.tell_by.unwrap_or(now + LAZY_TIME));
+        Ok(waiting)
+    }
+
+    /// The guest has put something into a ring.
+    ///
+    /// # Errors
+    /// When the guest broke its ring.
+    pub fn has_packets(&mut self) -> Result<bool, Breach> {
+        match self.running()? {
+            Some(running) => running.from_guest.has_chains(&running.memory.map),
+            None => Ok(false),
+        }
+    }
+
+    /// When this device has to be looked at without an event.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.tell_by, self.rescue.map(|rescue| rescue.at)].into_iter().flatten().min()
+    }
+
+    /// Does what has become due.
+    ///
+    /// # Errors
+    /// When the guest broke its ring.
+    pub fn wake<A: Uplink, T: Uplink>(&mut self, traffic: &mut Traffic<A, T>, now: Instant) -> Result<(), Breach> {
+        let (tell, rescue) = (self.tell_by.is_some_and(|at| at <= now), self.rescue.filter(|rescue| rescue.at <= now));
+        if !tell && rescue.is_none() {
+            return Ok(());
+        }
+        let Some(Running { memory, to_guest, from_guest }) = self.running()? else { return Ok(()) };
+        if tell && from_guest.signal(&memory.map)? {
+            traffic.stats.interrupts += 1;
+        }
+        let asleep = rescue.filter(|_| to_guest.unnoticed(&memory.map));
+        if asleep.is_some() {
+            to_guest.ring();
+            traffic.stats.interrupts += 1;
+            traffic.stats.rescues += 1;
+        }
+        if tell {
+            self.tell_by = None;
+        }
+        if rescue.is_some() {
+            let again = asleep.filter(|rescue| rescue.left > 1);
+            self.rescue =
+                again.map(|Rescue { pause, left, .. }| Rescue { at: now + 2 * pause, pause: 2 * pause, left: left - 1 });
+        }
+        Ok(())
+    }
+}
+
+/// Puts one packet into the guest's memory; false when there is none, or no room.
+fn put_packet<'m, A: Uplink, T: Uplink>(
+    number: usize,
+    ring: &mut Ring,
+    memory: &'m Memory,
+    traffic: &mut Traffic<A, T>,
+    parts: &mut Vec<VolatileSlice<'m>>,
+    pieces: &mut Vec<VolatileSlice<'m>>,
+) -> Result<bool, Breach> {
+    let Some(chain) = ring.take(&memory.map, Direction::ToGuest, parts)? else {
+        // The guest's next buffers must wake the device; those just come are taken at once.
+        return ring.listen(&memory.map);
+    };
+    if parts.iter().map(VolatileSlice::len).sum::<usize>() <= packet::HEADER {
+        return Err(ring.fault("a buffer with no room behind the header"));
+    }
+    match traffic.transmit(number, parts, pieces) {
+        Some(written) => ring.done(&memory.map, chain, written).map(|()| true),
+        None => {
+            ring.put_back();
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! All guests of a process: events go to the guest they are about, and each guest with something to do has its turn.
+
+#![forbid(unsafe_code)]
+
+use crate::config::{GuestConfig, Pace};
+use crate::doors::{Door, listen};
+use crate::guest::{Farewell, Guest};
+use crate::sockets::{BACKLOG_PAUSE, Sockets};
+use crate::stats::GuestStats;
+use crate::uplink::{Readiness, StreamId, Uplink};
+use poller::{Event, Poller};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Owners of the tokens that belong to guests; the process gives its own parts others.
+pub mod owner {
+    /// Devices: front ends, kicks.
+    pub const DEVICES: u8 = 1;
+    /// Hybrid sockets.
+    pub const AGENTS: u8 = 2;
+    /// The node proxy's sockets, where there are any.
+    pub const PROXIES: u8 = 3;
+}
+
+/// All guests of a process.
+pub struct Guests<T> {
+    guests: Vec<Guest<T>>,
+    busy: Vec<bool>,
+    poll: Duration,
+    idle_since: Option<Instant>,
+    /// Guests that have gone since this was last emptied.
+    pub farewells: Vec<Farewell>,
+}
+
+impl<T: Uplink> Guests<T> {
+    /// Listens for all guests; `uplink` makes where each one's streams go.
+    ///
+    /// # Errors
+    /// With the path, when a socket cannot be listened on.
+    pub fn new(
+        configs: &[GuestConfig],
+        pace: Pace,
+        poller: &Rc<Poller>,
+        mut uplink: impl FnMut(u16, &GuestConfig) -> io::Result<T>,
+    ) -> io::Result<Self> {
+        let mut guests = Vec::new();
+        for (number, config) in (0_u16..).zip(configs) {
+            let mut agent = Sockets::new(Rc::clone(poller), (owner::AGENTS, number), None);
+            if let Some(path) = &config.hybrid {
+                agent.add_door(listen(path)?, Door::Hybrid)?;
+            }
+            let tsi = uplink(number, config)?;
+            guests.push(Guest::new(config, pace, poller, (owner::DEVICES, number), agent, tsi)?);
+        }
+        let busy = vec![false; guests.len()];
+        let poll = Duration::from_micros(pace.poll_us.into());
+        Ok(Self { guests, busy, poll, idle_since: None, farewells: Vec::new() })
+    }
+
+    /// One of them, for its uplink to be worked on; it will have its turn.
+    pub fn get(&mut self, number: u16) -> Option<&mut Guest<T>> {
+        *self.busy.get_mut(usize::from(number))? = true;
+        self.guests.get_mut(usize::from(number))
+    }
+
+    /// Deals with an event whose token has an owner of [`owner::DEVICES`] or [`owner::AGENTS`].
+    pub fn handle(&mut self, event: Event) {
+        let Some(guest) = self.get(Sockets::guest_of(event.token)) else { return };
+        if event.token.owner() == owner::AGENTS {
+            let woken = guest.traffic.agent.handle(event);
+            return guest.agent_woken(woken);
+        }
+        let farewell = guest.handle(event.token);
+        self.farewells.extend(farewell);
+    }
+
+    /// What an uplink has to say of a stream.
+    pub fn ready(&mut self, number: u16, stream: StreamId, readiness: Readiness) {
+        if let Some(guest) = self.get(number) {
+            guest.ready(stream, readiness);
+        }
+    }
+
+    /// Gives every guest with something to do one turn. How long the process may wait for events then; `None` for ever.
+    pub fn run(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let mut deadline = None;
+        for (guest, busy) in self.guests.iter_mut().zip(&mut self.busy) {
+            if *busy || guest.deadline().is_some_and(|at| at <= now) {
+                let (more, farewell) = guest.run(now);
+                *busy = more;
+                self.farewells.extend(farewell);
+            }
+            deadline = [deadline, guest.deadline()].into_iter().flatten().min();
+        }
+        if self.busy.contains(&true) || self.polls(now) {
+            return Some(Duration::ZERO);
+        }
+        deadline.map(|at| at.saturating_duration_since(now))
+    }
+
+    /// Whether to look at the rings again without sleeping, because a guest was busy a short while ago.
+    fn polls(&mut self, now: Instant) -> bool {
+        if self.poll.is_zero() {
+            return false;
+        }
+        let mut any = false;
+        for (guest, busy) in self.guests.iter_mut().zip(&mut self.busy) {
+            *busy = guest.has_packets();
+            any |= *busy;
+        }
+        let since = if any { now } else { self.idle_since.unwrap_or(now) };
+        self.idle_since = Some(since);
+        now - since < self.poll
+    }
+
+    /// All counts by guest.
+    #[must_use]
+    pub fn stats(&self) -> BTreeMap<&str, GuestStats> {
+        self.guests.iter().map(|guest| (guest.name(), guest.stats())).collect()
+    }
+}
+
+impl Guests<Sockets> {
+    /// Tries calls again for which the node proxy had no room. How long the process may wait then; `None` for ever.
+    pub fn try_backlogs(&mut self) -> Option<Duration> {
+        let mut waiting = false;
+        for (guest, busy) in self.guests.iter_mut().zip(&mut self.busy) {
+            if guest.traffic.tsi.has_backlog() {
+                let woken = guest.traffic.tsi.try_backlog();
+                *busy |= !woken.ready.is_empty();
+                guest.proxy_woken(woken);
+                waiting |= guest.traffic.tsi.has_backlog();
+            }
+        }
+        waiting.then_some(BACKLOG_PAUSE)
+    }
+}
