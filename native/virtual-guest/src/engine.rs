@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::connection::{Connection, Phase};
+use crate::options::Options;
 use crate::packet::{Address, Header, NO_RECEIVE, NO_SEND, Op, STREAM};
 use crate::session::Session;
 use crate::slots::Slots;
@@ -21,6 +22,8 @@ pub struct Seen {
     counts: [u64; Op::ALL.len()],
     /// Packets for streams that do not exist.
     pub strays: u64,
+    /// Packets that broke the rules and were dropped, by a guest that is not strict.
+    pub malformed: u64,
     /// Times the guest slept until the device rang.
     pub sleeps: u64,
 }
@@ -45,6 +48,7 @@ pub(crate) struct Engine {
     /// Packets without payload that found no free slot.
     outbox: VecDeque<Header>,
     credit_bytes: u32,
+    strict: bool,
     session: Session,
     bells: Epoll,
 }
@@ -53,7 +57,7 @@ const BELL: u64 = 0;
 const CONTROL: u64 = 1;
 
 impl Engine {
-    pub fn new(session: Session, cid: u64, receive: Slots, send: Slots, credit_bytes: u32) -> io::Result<Self> {
+    pub fn new(session: Session, cid: u64, receive: Slots, send: Slots, options: &Options) -> io::Result<Self> {
         let bells = Epoll::new()?;
         // Edges: a bell rung again is a new edge, so it need not be read, as an interrupt needs no reading.
         for ring in [&receive.ring, &send.ring] {
@@ -71,7 +75,8 @@ impl Engine {
             seen: Seen::default(),
             spare: Vec::new(),
             outbox: VecDeque::new(),
-            credit_bytes,
+            credit_bytes: options.credit_bytes,
+            strict: options.strict,
             session,
             bells,
         })
@@ -98,7 +103,11 @@ impl Engine {
         }
         while let Some((slot, written)) = self.receive.take_used()? {
             happened = true;
-            self.take_packet(slot, written)?;
+            match self.take_packet(slot, written) {
+                Err(error) if self.strict => return Err(error),
+                Err(_) => self.seen.malformed += 1,
+                Ok(()) => {}
+            }
             self.receive.offer(slot, self.receive.payload_bytes() as u32);
         }
         self.empty_outbox();

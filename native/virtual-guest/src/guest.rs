@@ -71,7 +71,7 @@ impl Guest {
         let event = Ring::new(Rc::clone(&memory), event_places, size, options.event_idx)?;
         session.start(&memory, [&receive.ring, &send.ring, &event])?;
         let cid = session.cid.unwrap_or(options.cid);
-        let mut engine = Engine::new(session, cid, receive, send, options.credit_bytes)?;
+        let mut engine = Engine::new(session, cid, receive, send, &options)?;
         if options.receives {
             engine.fill_receive_ring();
         }

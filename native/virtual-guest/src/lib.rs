@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 mod connection;
 mod engine;
 mod guest;

@@ -29,7 +29,6 @@ enum Service {
     /// What is still to be sent back.
     Echo {
         rest: Vec<u8>,
-        ended: bool,
     },
     Discard {
         total: u64,
@@ -65,7 +64,7 @@ impl Line {
 
     pub fn interest(&self) -> Interest {
         match &self.service {
-            Service::Echo { rest, .. } if !rest.is_empty() => Interest::Write,
+            Service::Echo { rest } if !rest.is_empty() => Interest::Write,
             Service::Chargen { .. } => Interest::Write,
             Service::Stuck => Interest::End,
             _ => Interest::Read,
@@ -83,7 +82,7 @@ impl Line {
         }
         let outcome = match &mut self.service {
             Service::Header { .. } => Ok(true),
-            Service::Echo { rest, ended } => echo(&mut self.socket, rest, ended, buffer),
+            Service::Echo { rest } => echo(&mut self.socket, rest, buffer),
             Service::Discard { total } => discard(&mut self.socket, total, buffer),
             Service::Chargen { position } => chargen(&mut self.socket, position),
             Service::Stuck => Ok(self.is_up()),
@@ -120,7 +119,7 @@ impl Line {
 
 fn service(port: u16) -> Service {
     match port {
-        ECHO => Service::Echo { rest: Vec::new(), ended: false },
+        ECHO => Service::Echo { rest: Vec::new() },
         DISCARD => Service::Discard { total: 0 },
         CHARGEN => Service::Chargen { position: 0 },
         STUCK => Service::Stuck,
@@ -128,17 +127,13 @@ fn service(port: u16) -> Service {
     }
 }
 
-fn echo(socket: &mut UnixStream, rest: &mut Vec<u8>, ended: &mut bool, buffer: &mut [u8]) -> io::Result<bool> {
+fn echo(socket: &mut UnixStream, rest: &mut Vec<u8>, buffer: &mut [u8]) -> io::Result<bool> {
     while !rest.is_empty() {
         let count = socket.write(rest)?;
         rest.drain(..count);
     }
-    if *ended {
-        return Ok(false);
-    }
     let count = socket.read(buffer)?;
     if count == 0 {
-        *ended = true;
         return Ok(false);
     }
     let mut sent = 0;

@@ -22,6 +22,8 @@ pub struct Options {
     pub indirect: bool,
     /// Header and payload in one descriptor, as Linux from 6.2 on.
     pub joined: bool,
+    /// Take a packet that breaks the rules for an error; else drop it, as Linux does.
+    pub strict: bool,
     /// Give the device buffers to receive into.
     pub receives: bool,
     /// The CID, for a device without configuration space.
@@ -40,6 +42,7 @@ impl Default for Options {
             event_idx: true,
             indirect: false,
             joined: false,
+            strict: true,
             receives: true,
             cid: 3,
             patience: Duration::from_secs(10),
