@@ -260,10 +260,12 @@ impl Uplink for Sockets {
     fn answered(&mut self, stream: StreamId, accepted: bool) {
         let Ok(slot) = self.of(stream) else { return };
         let Phase::Ringing(words) = std::mem::replace(&mut slot.phase, Phase::Open) else { return };
-        // A socket that has not been written to has room for it; one that is broken will say so when it is read.
-        let _broken = net::send(&slot.socket, &words, SendFlags::NOSIGNAL);
         if !accepted {
-            self.forget(stream);
+            return self.forget(stream);
+        }
+        if !words.is_empty() {
+            // A socket not written to before has room for it; one that is broken will say so when it is read.
+            let _broken = net::send(&slot.socket, &words, SendFlags::NOSIGNAL);
         }
     }
 

@@ -18,14 +18,19 @@ pub struct Streams {
     queued: Vec<bool>,
     generation: u32,
     most: usize,
+    resting: VecDeque<Key>,
 }
+
+/// Names of calls into the guest that are not used again at once: Linux resets a stream twice when both sides have shut
+/// it down, and the second reset would hit the next stream of that name.
+const RESTING: usize = 1024;
 
 impl Streams {
     /// None, of at most `most`, on so many devices.
     #[must_use]
     pub fn new(devices: usize, most: usize) -> Self {
         let turns = vec![VecDeque::new(); devices];
-        Self { slots: Slab::new(), keys: HashMap::new(), turns, queued: Vec::new(), generation: 0, most }
+        Self { slots: Slab::new(), keys: HashMap::new(), turns, queued: Vec::new(), generation: 0, most, resting: VecDeque::new() }
     }
 
     /// Adds one; `None` when there are too many, or one of this name.
@@ -66,10 +71,21 @@ impl Streams {
         }
     }
 
+    /// A name for a call into the guest.
+    #[must_use]
+    pub fn is_free(&self, key: &Key) -> bool {
+        !self.keys.contains_key(key) && !self.resting.contains(key)
+    }
+
     /// Removes one.
     pub fn remove(&mut self, index: u32) -> Option<Stream> {
         self.forget_key(index);
-        self.slots.try_remove(index as usize)
+        let stream = self.slots.try_remove(index as usize)?;
+        if !stream.outbound {
+            self.resting.truncate(RESTING - 1);
+            self.resting.push_front(stream.key);
+        }
+        Some(stream)
     }
 
     /// Puts a stream that has something for the guest at the end of the queue, once.

@@ -92,7 +92,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         }
         let guest_port = u32::from(port);
         // The caller's port if it is free, else the next that is; ports below 1024 are left to those who ask for them.
-        let following = (1..64_512).map(|step| 1024 + (u32::from(from.port()) + step) % 64_512);
+        let following = (1..64_512).map(|step| 1024 + (u32::from(from.port()) + 63_488 + step) % 64_512);
         let free = std::iter::once(u32::from(from.port())).chain(following).map(|far_port| Key { far_cid, far_port, guest_port });
         self.call(Far::Tsi, free)
     }
@@ -117,7 +117,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
     fn call(&mut self, far: Far, mut keys: impl Iterator<Item = Key>) -> Result<StreamId, Refused> {
         let service = if far == Far::Agent { Service::Agent } else { Service::Tsi };
         let device = self.services.iter().position(|services| services.contains(&service)).ok_or(Refused)?;
-        let key = keys.find(|key| self.streams.find(key).is_none());
+        let key = keys.find(|key| self.streams.is_free(key));
         let stream = key.filter(|_| self.attached[device]).map(|key| Stream::new(key, device as u8, far, false));
         let added = stream.and_then(|mut stream| {
             stream.owed.add(Owed::REQUEST);
