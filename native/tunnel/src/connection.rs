@@ -4,6 +4,7 @@
 
 use crate::channel::{Channel, ChannelIo};
 use crate::liveness::Liveness;
+use crate::stream::Way;
 use crate::table::Key;
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -47,6 +48,17 @@ pub enum Side {
     Client(PoolKey),
     /// We were called, from this address.
     Server(SocketAddrV4),
+}
+
+impl Side {
+    /// The way of the tunnels on it.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        match self {
+            Self::Client(_) => Way::Outbound,
+            Self::Server(_) => Way::Inbound,
+        }
+    }
 }
 
 type ClientConnection = client::Connection<ChannelIo, Bytes>;

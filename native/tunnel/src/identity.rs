@@ -61,12 +61,6 @@ impl Identity {
         Ok(identity)
     }
 
-    /// The pod's own id.
-    #[must_use]
-    pub fn spiffe_id(&self) -> &str {
-        &self.spiffe_id
-    }
-
     /// TLS towards a peer that must prove `peer`.
     ///
     /// # Errors

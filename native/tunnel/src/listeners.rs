@@ -10,6 +10,7 @@ use crate::tunnels::HBONE_PORT;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::os::unix::fs::FileTypeExt;
@@ -63,37 +64,70 @@ pub struct ListenError {
     error: io::Error,
 }
 
-/// Opens the listeners of a pod.
-///
-/// # Errors
-/// When one of them cannot be had.
-pub fn open(
-    place: usize,
-    pod: &Pod,
-    config: &PodConfig,
-    sources: &Sources,
-    into: &mut Table<Listener>,
-) -> Result<(), ListenError> {
-    let redirected = config.capture || config.sidecar;
-    let ports = [
-        (OUTBOUND_PORT, Role::Outbound, redirected && config.outbound_socket.is_none()),
-        (PLAINTEXT_PORT, Role::Plaintext, redirected),
-        (HBONE_PORT, Role::Hbone, redirected),
-    ];
-    let failed = |at: String| move |error| ListenError { pod: pod.name.clone(), at, error };
-    let mut add = |socket: OwnedFd, role, file| -> io::Result<()> {
-        let key = into.insert_with(|_| Listener { socket, pod: place, role, file });
-        into.get_mut(key).map_or(Ok(()), |listener| sources.watch_listener(&listener.socket, key))
-    };
-    for (port, role, _) in ports.into_iter().filter(|&(_, _, wanted)| wanted) {
-        let listening = pod.sockets.listen(port).and_then(|socket| add(socket, role, None));
-        listening.map_err(failed(format!("port {port}")))?;
+impl ListenError {
+    fn new(pod: &Pod, at: &dyn fmt::Display, error: io::Error) -> Self {
+        Self { pod: pod.name.clone(), at: at.to_string(), error }
     }
-    if let Some(path) = &config.outbound_socket {
-        let listening = listen_unix(path).and_then(|socket| add(socket, Role::Announced, Some(path.clone())));
-        listening.map_err(failed(path.display().to_string()))?;
+}
+
+/// All listeners of a node.
+#[derive(Debug, Default)]
+pub struct Listeners(pub Table<Listener>);
+
+impl Listeners {
+    /// Opens the listeners that a pod's configuration asks for.
+    ///
+    /// # Errors
+    /// When one of them cannot be had.
+    pub fn open(&mut self, place: usize, pod: &Pod, config: &PodConfig, sources: &Sources) -> Result<(), ListenError> {
+        let redirected = config.capture || config.sidecar;
+        if redirected && config.outbound_socket.is_none() {
+            self.port(place, pod, OUTBOUND_PORT, Role::Outbound, sources)?;
+        }
+        if redirected {
+            self.port(place, pod, PLAINTEXT_PORT, Role::Plaintext, sources)?;
+        }
+        if redirected || config.inbound_socket.is_some() {
+            self.hbone(place, pod, sources)?;
+        }
+        let Some(path) = &config.outbound_socket else { return Ok(()) };
+        let listening = listen_unix(path).and_then(|socket| {
+            self.add(Listener { socket, pod: place, role: Role::Announced, file: Some(path.clone()) }, sources)
+        });
+        listening.map_err(|error| ListenError::new(pod, &path.display(), error))
     }
-    Ok(())
+
+    /// Opens a pod's port 15008, unless it is open.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn hbone(&mut self, place: usize, pod: &Pod, sources: &Sources) -> Result<(), ListenError> {
+        if self.0.iter_mut().any(|(_, listener)| listener.pod == place && listener.role == Role::Hbone) {
+            return Ok(());
+        }
+        self.port(place, pod, HBONE_PORT, Role::Hbone, sources)
+    }
+
+    /// Stops listening.
+    pub fn close(&mut self) {
+        let keys: Vec<Key> = self.0.iter_mut().map(|(key, _)| key).collect();
+        for key in keys {
+            self.0.remove(key);
+        }
+    }
+
+    fn port(&mut self, place: usize, pod: &Pod, port: u16, role: Role, sources: &Sources) -> Result<(), ListenError> {
+        let listening = pod
+            .sockets
+            .listen(port)
+            .and_then(|socket| self.add(Listener { socket, pod: place, role, file: None }, sources));
+        listening.map_err(|error| ListenError::new(pod, &format_args!("port {port}"), error))
+    }
+
+    fn add(&mut self, listener: Listener, sources: &Sources) -> io::Result<()> {
+        let key = self.0.insert_with(|_| listener);
+        self.0.get_mut(key).map_or(Ok(()), |listener| sources.watch_listener(&listener.socket, key))
+    }
 }
 
 fn listen_unix(path: &Path) -> io::Result<OwnedFd> {
@@ -141,13 +175,5 @@ pub fn accept_unix(listener: &OwnedFd) -> io::Result<Option<OwnedFd>> {
             Err(Errno::CONNABORTED | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// Stops listening.
-pub fn close_all(listeners: &mut Table<Listener>) {
-    let keys: Vec<Key> = listeners.iter_mut().map(|(key, _)| key).collect();
-    for key in keys {
-        listeners.remove(key);
     }
 }

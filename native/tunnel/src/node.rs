@@ -5,7 +5,7 @@
 use crate::api::{Notice, PodId, StreamId};
 use crate::config::PodConfig;
 use crate::greeting::{Greeting, LIMIT_S};
-use crate::listeners::{self, ListenError, Listener};
+use crate::listeners::{ListenError, Listeners};
 use crate::plain::{Plain, Which};
 use crate::pod::{Pod, PodError};
 use crate::relay::{End, Relay};
@@ -41,7 +41,7 @@ pub enum NodeError {
 pub struct Node {
     pub(crate) tunnels: Tunnels,
     pub(crate) sources: Sources,
-    pub(crate) listeners: Table<Listener>,
+    pub(crate) listeners: Listeners,
     pub(crate) relays: Table<Relay>,
     pub(crate) plains: Table<Plain>,
     pub(crate) greetings: Table<Greeting>,
@@ -59,9 +59,9 @@ impl Node {
     pub fn new(pods: &[PodConfig], poller: Rc<Poller>, owner: u8) -> Result<Self, NodeError> {
         let sources = Sources::new(poller, owner);
         let opened = pods.iter().map(|pod| Pod::open(pod).map(Rc::new)).collect::<Result<Vec<_>, _>>()?;
-        let mut listeners = Table::default();
+        let mut listeners = Listeners::default();
         for (place, (pod, config)) in opened.iter().zip(pods).enumerate() {
-            listeners::open(place, pod, config, &sources, &mut listeners)?;
+            listeners.open(place, pod, config, &sources)?;
         }
         Ok(Self {
             tunnels: Tunnels::new(opened, sources.clone()),
@@ -84,9 +84,15 @@ impl Node {
         u32::try_from(place).ok().map(PodId)
     }
 
-    /// Tunnels into this pod come as [`Notice::Arrived`] from now on.
-    pub fn serve(&mut self, pod: PodId) {
-        self.tunnels.pods[pod.0 as usize].served.set(true);
+    /// Tunnels into this pod come as [`Notice::Arrived`] from now on; its port 15008 is opened if it is not yet.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub fn serve(&mut self, pod: PodId) -> Result<(), NodeError> {
+        let place = pod.0 as usize;
+        let serving = &self.tunnels.pods[place];
+        serving.served.set(true);
+        Ok(self.listeners.hbone(place, serving, &self.sources)?)
     }
 
     /// Takes an event whose token has the node's owner.
@@ -105,7 +111,7 @@ impl Node {
                 }
             }
             Kind::Listener => {
-                if let Some(key) = self.listeners.find(index, generation) {
+                if let Some(key) = self.listeners.0.find(index, generation) {
                     self.accept_all(key);
                 }
             }
@@ -163,7 +169,7 @@ impl Node {
 
     /// Takes nothing new: listeners are closed, peers are told (GOAWAY).
     pub fn drain(&mut self) {
-        listeners::close_all(&mut self.listeners);
+        self.listeners.close();
         self.tunnels.drain();
     }
 

@@ -33,7 +33,7 @@ impl Node {
     /// Accepts what is waiting at a listener.
     pub(crate) fn accept_all(&mut self, key: Key) {
         for _ in 0..ACCEPTED_PER_TURN {
-            let Some(listener) = self.listeners.get_mut(key) else { return };
+            let Some(listener) = self.listeners.0.get_mut(key) else { return };
             let (pod, role) = (listener.pod, listener.role);
             // Without descriptors left, what waits is accepted when some are free again.
             if role == Role::Announced {

@@ -85,7 +85,9 @@ impl Pod {
         let name = || config.name.clone();
         let identity = Identity::read(config).map_err(|error| PodError::Identity(name(), error))?;
         let source = if config.sidecar { SourceAddress::Fixed(SIDECAR_SOURCE) } else { SourceAddress::Kept };
-        let sockets = Sockets::new(config.netns.as_deref(), config.mark, source).map_err(|error| {
+        let redirected = config.capture || config.sidecar;
+        let own = if redirected { Ipv4Addr::UNSPECIFIED } else { config.address };
+        let sockets = Sockets::new(config.netns.as_deref(), config.mark, own, source).map_err(|error| {
             let path = config.netns.as_ref().map(|path| path.display().to_string());
             PodError::Namespace(name(), path.unwrap_or_default(), error)
         })?;

@@ -33,6 +33,8 @@ pub struct Sockets {
     /// The pod's namespace and the way back; none: this process's own.
     namespace: Option<(OwnedFd, OwnedFd)>,
     mark: u32,
+    /// Where the pod's HBONE lives: its address where it shares a namespace with others, else any.
+    own: Ipv4Addr,
     source: SourceAddress,
     stock: RefCell<Vec<OwnedFd>>,
 }
@@ -42,14 +44,14 @@ impl Sockets {
     ///
     /// # Errors
     /// When the namespace cannot be opened.
-    pub fn new(netns: Option<&Path>, mark: u32, source: SourceAddress) -> io::Result<Self> {
+    pub fn new(netns: Option<&Path>, mark: u32, own: Ipv4Addr, source: SourceAddress) -> io::Result<Self> {
         let open = |path: &Path| rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let home = Path::new("/proc/thread-self/ns/net");
         let namespace = netns.map(|path| Ok::<_, io::Error>((open(path)?, open(home)?))).transpose()?;
-        Ok(Self { namespace, mark, source, stock: RefCell::default() })
+        Ok(Self { namespace, mark, own, source, stock: RefCell::default() })
     }
 
-    /// A listener on all addresses of the pod.
+    /// A listener on the pod's address.
     ///
     /// # Errors
     /// As the calls it takes.
@@ -57,7 +59,7 @@ impl Sockets {
         self.inside(|| {
             let socket = self.tcp()?;
             options::set_socket_reuseaddr(&socket, true)?;
-            rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+            rustix::net::bind(&socket, &SocketAddrV4::new(self.own, port))?;
             rustix::net::listen(&socket, BACKLOG)?;
             Ok(socket)
         })
@@ -69,6 +71,10 @@ impl Sockets {
     /// When it is refused at once.
     pub fn call(&self, to: SocketAddrV4) -> io::Result<OwnedFd> {
         let socket = self.inside(|| self.tcp())?;
+        if !self.own.is_unspecified() {
+            sockopt::set_bind_address_no_port(&socket)?;
+            rustix::net::bind(&socket, &SocketAddrV4::new(self.own, 0))?;
+        }
         connect(&socket, to)?;
         Ok(socket)
     }

@@ -37,10 +37,8 @@ pub struct Direction {
     pub bytes_in: u64,
     /// Taken from the other side and handed to whoever opened.
     pub bytes_out: u64,
-    /// TLS connections.
+    /// Connections to and from other proxies, and who they are.
     pub tls: Tls,
-    /// Tunnels by the peer's SPIFFE id.
-    pub peers: BTreeMap<String, u64>,
     /// Tunnels by original destination.
     #[serde(serialize_with = "named")]
     pub destinations: Destinations,
@@ -49,10 +47,16 @@ pub struct Direction {
 /// TLS connections of one direction.
 #[derive(Debug, Default, Serialize)]
 pub struct Tls {
+    /// Begun: called, or accepted.
+    pub connections: u64,
     /// Finished with both identities proved.
     pub handshakes: u64,
+    /// Of the handshakes: TLS 1.3.
+    pub tls13: u64,
     /// Refused by either side, or cut off before they were finished.
     pub failures: u64,
+    /// Tunnels by the peer's SPIFFE id.
+    pub peers: BTreeMap<String, u64>,
 }
 
 /// Connections of port 15006.
@@ -85,9 +89,9 @@ impl Direction {
     /// A tunnel stands.
     pub fn opened(&mut self, peer: &str, to: SocketAddrV4) {
         self.tunnels += 1;
-        match self.peers.get_mut(peer) {
+        match self.tls.peers.get_mut(peer) {
             Some(count) => *count += 1,
-            None => drop(self.peers.insert(peer.to_owned(), 1)),
+            None => drop(self.tls.peers.insert(peer.to_owned(), 1)),
         }
         self.destinations.count(to);
     }
@@ -125,7 +129,7 @@ mod tests {
         let value = serde_json::to_value(&direction).unwrap();
         assert_eq!(value["destinations"].as_object().unwrap().len(), 1025);
         assert_eq!((&value["destinations"]["10.0.0.1:1024"], &value["destinations"]["other"]), (&2.into(), &12.into()));
-        assert_eq!(value["peers"]["spiffe://a/b"], 2060);
+        assert_eq!(value["tls"]["peers"]["spiffe://a/b"], 2060);
         assert_eq!(value["bytesIn"], 0);
     }
 }

@@ -214,12 +214,6 @@ impl Stream {
         self.sender.as_mut().is_some_and(|sender| sender.send_data(Bytes::new(), true).is_ok())
     }
 
-    /// Whether the request is out, or answered: bytes can be sent as room allows.
-    #[must_use]
-    pub fn has_sender(&self) -> bool {
-        self.sender.is_some()
-    }
-
     /// The next bytes.
     pub fn receive(&mut self) -> Received {
         if !self.rest.is_empty() {

@@ -20,6 +20,7 @@ use h2::{Reason, RecvStream};
 use http::{HeaderValue, Method, Request, Uri};
 use poller::Event;
 use rustix::fd::OwnedFd;
+use rustls::ProtocolVersion;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
@@ -257,6 +258,7 @@ impl Tunnels {
     }
 
     fn add(&mut self, pod: usize, socket: OwnedFd, session: Session, side: Side) -> io::Result<Key> {
+        self.direction(pod, side.way()).tls.connections += 1;
         let woken = &self.woken;
         let key = self.connections.insert_with(|key| {
             let waker = woken.waker(Task::Connection(key));
@@ -275,11 +277,11 @@ impl Tunnels {
     fn proved(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let waiting = std::mem::take(&mut connection.waiting);
-        let stats = &mut self.stats[connection.pod];
-        match connection.side {
-            Side::Client(_) => stats.outbound.tls.handshakes += 1,
-            Side::Server(_) => stats.inbound.tls.handshakes += 1,
-        }
+        let is_tls13 = connection.channel.borrow().session().protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let (pod, way) = (connection.pod, connection.side.way());
+        let tls = &mut self.direction(pod, way).tls;
+        tls.handshakes += 1;
+        tls.tls13 += u64::from(is_tls13);
         for stream in waiting {
             self.request(key, stream);
         }
@@ -324,19 +326,14 @@ impl Tunnels {
     /// Ends a connection; HTTP/2 tells its streams, except those whose requests have not gone out.
     fn close(&mut self, key: Key, broken: bool) {
         let Some(connection) = self.connections.remove(key) else { return };
-        let stats = &mut self.stats[connection.pod];
-        let direction = match &connection.side {
-            Side::Client(pool_key) => {
-                if let Some(keys) = self.pool.get_mut(pool_key) {
-                    keys.retain(|&pooled| pooled != key);
-                }
-                &mut stats.outbound
-            }
-            Side::Server(_) => &mut stats.inbound,
-        };
+        if let Side::Client(pool_key) = &connection.side
+            && let Some(keys) = self.pool.get_mut(pool_key)
+        {
+            keys.retain(|&pooled| pooled != key);
+        }
         let mut channel = connection.channel.borrow_mut();
         if broken && (connection.peer.is_none() || channel.failure().is_some()) {
-            direction.tls.failures += 1;
+            self.direction(connection.pod, connection.side.way()).tls.failures += 1;
         }
         channel.close();
         drop(channel);
