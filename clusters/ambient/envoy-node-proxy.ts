@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { envoyVersion, startEnvoy } from '../envoy/envoy.ts'
 import { nodeProxyBootstrap } from '../envoy/node-proxy.ts'
-import { downstreamTlsStats, upstreamTlsStats } from '../proof/envoy-facts.ts'
+import { admitsOnlyByTls, callsOnlyByTls, downstreamTlsStats, upstreamTlsStats } from '../proof/envoy-facts.ts'
 import { envoyProbe } from '../proof/probes.ts'
 import { type NodeProxy, type NodeProxySpec, nodeProxyName } from './node-proxy.ts'
 
@@ -39,5 +39,7 @@ export async function startEnvoyNodeProxy({ bed, node, pki, pods }: NodeProxySpe
     },
     callerProbe: (prefix, pod) => envoyProbe(prefix, envoy, callerStats(pod)),
     calledProbe: (prefix, pod) => envoyProbe(prefix, envoy, calledStats(pod)),
+    callsOnly: (prefix, now, peer) => callsOnlyByTls('the client’s node proxy', prefix, now, peer),
+    admitsOnly: (prefix, now, peer) => admitsOnlyByTls('the server’s node proxy', prefix, now, peer),
   }
 }

@@ -4,7 +4,6 @@
  */
 import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
 import type { Pki } from '../pki/pki.ts'
-import { admitsOnlyByTls, callsOnlyByTls } from '../proof/envoy-facts.ts'
 import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
 import type { Probe } from '../proof/probes.ts'
 import type { LocalBed } from '../providers/local/bed.ts'
@@ -80,7 +79,11 @@ export async function layAmbient(plan: MeshPlan): Promise<AmbientMesh> {
         return is(`the ${end}’s node proxy is ${software.claim}`, now, `${end}-node-proxy.software`, software.state)
       }),
     ],
-    travelled: (before, after, traffic, expected) => travelled(plan, before, after, traffic, expected),
+    travelled: (before, after, traffic, expected) => [
+      ...travelled(plan, before, after, traffic, expected),
+      ...clientProxy.callsOnly('client-node-proxy', after, expected.clientReaches),
+      ...serverProxy.admitsOnly('server-node-proxy', after, expected.serverAdmits),
+    ],
   }
 }
 
@@ -132,8 +135,6 @@ function travelled(
     ...client.calls(change, traffic),
     ...server.answers(change, traffic),
     is(expected.source.claim, after, 'echo.peers', expected.source.address),
-    ...callsOnlyByTls('the client’s node proxy', 'client-node-proxy', after, expected.clientReaches),
-    ...admitsOnlyByTls('the server’s node proxy', 'server-node-proxy', after, expected.serverAdmits),
     none('no application byte is readable on the wire', { 'plaintext packets': change('wire.plaintext') }),
     none('no byte on the wire is outside HBONE', { 'other TCP packets with payload': change('wire.other') }),
     some('the traffic crossed the wire', { 'TCP packets': change('wire.tcp'), HBONE: change('wire.hbone') }),

@@ -1,35 +1,38 @@
 /** The project's own tunnel as node proxy (native/tunnel): HBONE in one thread, the checks that ztunnel makes. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Fact, Observation } from '../../harness/contracts.ts'
 import { BenchError } from '../../harness/errors.ts'
 import { nativeTool } from '../../harness/native.ts'
 import type { Proc } from '../../harness/process.ts'
 import { proxyMark } from '../netfilter/istio-ambient.ts'
 import type { Pki } from '../pki/pki.ts'
+import { is, none, same } from '../proof/judge.ts'
 import type { Probe } from '../proof/probes.ts'
 import { JsonLines } from '../providers/local/json-lines.ts'
 import type { EnrolledPod } from './enrolled.ts'
 import { type NodeProxy, type NodeProxySpec, nodeProxyName } from './node-proxy.ts'
 
 /** One direction of a pod in the answer to `stats` (native/PROTOCOL.md). */
-interface Flow {
+interface Direction {
   readonly accepted: number
   readonly tunnels: number
   readonly refused: number
   readonly bytesIn: number
   readonly bytesOut: number
+  readonly tls: {
+    readonly connections: number
+    readonly handshakes: number
+    readonly tls13: number
+    readonly failures: number
+    /** Tunnels by SPIFFE id of the peer. */
+    readonly peers: Readonly<Record<string, number>>
+  }
 }
-interface Tls {
-  readonly connections: number
-  readonly handshakes: number
-  readonly failures: number
-  readonly tls13: number
-  /** Tunnels by SPIFFE id of the peer. */
-  readonly peers: Readonly<Record<string, number>>
-}
+
 export interface TunnelPodStats {
-  readonly outbound: Flow & { readonly tls: Tls; readonly destinations: Readonly<Record<string, number>> }
-  readonly inbound: Flow & { readonly tls: Tls; readonly destinations: Readonly<Record<string, number>> }
+  readonly outbound: Direction
+  readonly inbound: Direction
   readonly plaintext: { readonly accepted: number }
 }
 
@@ -49,43 +52,74 @@ export function tunnelPod(pod: EnrolledPod, pki: Pki): Readonly<Record<string, u
     : { ...shared, outboundSocket: pod.entrance.sockets.outbound, inboundSocket: pod.entrance.sockets.inbound }
 }
 
-/** Counters of a pod that calls, in the words of every node proxy. */
-const caller = ({ outbound }: TunnelPodStats): Record<string, number> => ({
-  connections: outbound.accepted,
-  received: outbound.bytesIn,
-  sent: outbound.bytesOut,
-  tunnels: outbound.tunnels,
-  upstreamOpened: outbound.tls.connections,
-  upstreamFailed: outbound.tls.failures,
-  upstreamHandshakes: outbound.tls.handshakes,
-  upstreamTls13: outbound.tls.tls13,
-  upstreamWrongSan: outbound.tls.failures,
+interface Seen {
+  readonly counters: Readonly<Record<string, number>>
+  readonly peers: Readonly<Record<string, number>>
+}
+
+const peersAndTls = ({ tls, refused }: Direction) => ({
+  tlsConnections: tls.connections,
+  handshakes: tls.handshakes,
+  tls13: tls.tls13,
+  handshakesFailed: tls.failures,
+  tunnelsRefused: refused,
 })
 
-const called = ({ inbound, plaintext }: TunnelPodStats): Record<string, number> => ({
-  tunnels: inbound.accepted,
-  plaintext: plaintext.accepted,
-  upstreamOpened: inbound.tunnels,
-  accepted: inbound.tls.connections,
-  handshakes: inbound.tls.handshakes,
-  tls13: inbound.tls.tls13,
-  admitted: Object.values(inbound.tls.peers).reduce((sum, count) => sum + count, 0),
-  refused: inbound.refused,
+/** Of a pod that calls, in the words of every node proxy. */
+const caller = ({ outbound }: TunnelPodStats): Seen => ({
+  counters: {
+    connections: outbound.accepted,
+    received: outbound.bytesIn,
+    sent: outbound.bytesOut,
+    tunnels: outbound.tunnels,
+    ...peersAndTls(outbound),
+  },
+  peers: outbound.tls.peers,
 })
+
+const called = ({ inbound, plaintext }: TunnelPodStats): Seen => ({
+  counters: {
+    tunnels: inbound.accepted,
+    upstreamOpened: inbound.tunnels,
+    plaintext: plaintext.accepted,
+    ...peersAndTls(inbound),
+  },
+  peers: inbound.tls.peers,
+})
+
+/** The tunnel takes nobody without a certificate, so what it saw of identities is all there is. */
+const onlyPeer = (who: string, prefix: string, now: Observation, peer: string): Fact[] => {
+  const count = (key: string): number => now.counters[`${prefix}.${key}`] ?? Number.NaN
+  return [
+    is(`${who}: every tunnel is with ${peer}`, now, `${prefix}.peers`, peer),
+    same(`${who}: every connection is mutual TLS 1.3`, {
+      connections: count('tlsConnections'),
+      handshakes: count('handshakes'),
+      'of them TLS 1.3': count('tls13'),
+    }),
+    none(`${who}: no handshake failed, no tunnel was refused`, {
+      'failed handshakes': count('handshakesFailed'),
+      'refused tunnels': count('tunnelsRefused'),
+    }),
+  ]
+}
 
 /** Asks for the statistics of one pod; a proxy that is gone leaves only a state behind. */
 export function tunnelProbe(
   prefix: string,
-  software: () => string,
+  software: string,
   stats: () => Promise<Readonly<Record<string, TunnelPodStats>>>,
   pod: string,
-  pick: (stats: TunnelPodStats) => Record<string, number>,
+  pick: (stats: TunnelPodStats) => Seen,
 ): Probe {
   return async () => {
     const own = (await stats().catch(() => undefined))?.[pod]
     if (!own) return { states: { [`${prefix}.software`]: 'not running' } }
-    const counters = Object.entries(pick(own)).map(([key, value]) => [`${prefix}.${key}`, value] as const)
-    return { counters: Object.fromEntries(counters), states: { [`${prefix}.software`]: software() } }
+    const { counters, peers } = pick(own)
+    return {
+      counters: Object.fromEntries(Object.entries(counters).map(([key, value]) => [`${prefix}.${key}`, value])),
+      states: { [`${prefix}.software`]: software, [`${prefix}.peers`]: Object.keys(peers).sort().join(' ') },
+    }
   }
 }
 
@@ -131,7 +165,9 @@ export async function startTunnelNodeProxy({ bed, node, pki, pods }: NodeProxySp
     proc: tool.proc,
     versions: { tunnel: tool.version },
     software: { claim: 'the project’s own tunnel', state: software },
-    callerProbe: (prefix, pod) => tunnelProbe(prefix, () => software, stats, pod, caller),
-    calledProbe: (prefix, pod) => tunnelProbe(prefix, () => software, stats, pod, called),
+    callerProbe: (prefix, pod) => tunnelProbe(prefix, software, stats, pod, caller),
+    calledProbe: (prefix, pod) => tunnelProbe(prefix, software, stats, pod, called),
+    callsOnly: (prefix, now, peer) => onlyPeer('the client’s node proxy', prefix, now, peer),
+    admitsOnly: (prefix, now, peer) => onlyPeer('the server’s node proxy', prefix, now, peer),
   }
 }

@@ -1,13 +1,16 @@
 /** Every mode for real: it stands and carries every kind of load with all facts; broken on purpose, facts fail. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Mode } from '../../harness/contracts.ts'
+import { chooseModes } from '../../harness/variants.ts'
 import { drive, failed, type LaidMode, layMode, loads } from '../testing/laid-mode.ts'
 import ambient from './ambient.ts'
 import baseline from './baseline.ts'
 import sidecar from './sidecar.ts'
 import waypoint from './waypoint.ts'
 
-const modes = [baseline, sidecar, ambient, waypoint]
+/** Every mode, and what it can be varied by. */
+const variants = ['baseline', 'sidecar', 'ambient', 'ambient@proxy=tunnel', 'waypoint']
+const modes = chooseModes([baseline, sidecar, ambient, waypoint], variants, {})
 const http = loads['http capacity']
 if (!http) throw new Error('no load')
 
@@ -16,7 +19,7 @@ if (!http) throw new Error('no load')
  * bytes mean nothing where a proxy rewrites HTTP heads.
  */
 const shownOnly = (mode: Mode): RegExp =>
-  mode === sidecar || mode === waypoint ? /^segments\.|\.sockets$|^echo\.bytes/ : /^segments\.|\.sockets$/
+  ['sidecar', 'waypoint'].includes(mode.name) ? /^segments\.|\.sockets$|^echo\.bytes/ : /^segments\.|\.sockets$/
 
 describe.each(modes)('$name', (mode) => {
   describe.each(['cross-node', 'same-node'] as const)('%s', (placement) => {

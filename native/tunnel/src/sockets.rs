@@ -57,7 +57,7 @@ impl Sockets {
     /// As the calls it takes.
     pub fn listen(&self, port: u16) -> io::Result<OwnedFd> {
         self.inside(|| {
-            let socket = self.tcp()?;
+            let socket = plain()?;
             options::set_socket_reuseaddr(&socket, true)?;
             rustix::net::bind(&socket, &SocketAddrV4::new(self.own, port))?;
             rustix::net::listen(&socket, BACKLOG)?;
@@ -114,11 +114,10 @@ impl Sockets {
         Ok(socket)
     }
 
-    /// A socket in the namespace that the thread is in. What is accepted from a listener inherits the options.
+    /// A socket for a call of the proxy's own, in the namespace that the thread is in. Listeners are not marked: what is
+    /// accepted inherits the mark, and its answers would then pass as the proxy's own calls in the pod's rules.
     fn tcp(&self) -> io::Result<OwnedFd> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-        options::set_tcp_nodelay(&socket, true)?;
+        let socket = plain()?;
         if self.mark != 0 {
             sockopt::set_mark(&socket, self.mark)?;
         }
@@ -134,6 +133,14 @@ impl Sockets {
         enter(home).unwrap_or_else(|error| panic!("cannot return to the node's network namespace: {error}"));
         made
     }
+}
+
+/// What is accepted from a listener inherits the options.
+fn plain() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    options::set_tcp_nodelay(&socket, true)?;
+    Ok(socket)
 }
 
 fn enter(namespace: &OwnedFd) -> io::Result<()> {
