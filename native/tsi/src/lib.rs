@@ -1,1 +1,13 @@
 //! Moves a program’s TCP sockets onto vsock inside a sandbox: seccomp supervisor and LD_PRELOAD library.
+//! See `native/PROTOCOL.md`, "TSI, version 1", for what goes over vsock, and this crate's README for what programs see.
+
+pub mod address;
+pub mod architecture;
+pub mod filter;
+pub mod hello;
+pub mod moved;
+pub mod options;
+mod port;
+pub mod socket;
+pub mod supervisor;
+mod tcp;

@@ -1,0 +1,225 @@
+//! What the system calls of a program mean on a moved socket; shared by the supervisor and the preloaded library.
+//!
+//! Nothing is remembered about a socket but what the kernel keeps in it, so `dup`, `fork`, `exec`, SCM_RIGHTS and any number
+//! of threads need no bookkeeping, and no state can grow stale. Calls on sockets that are not moved say `Foreign`.
+
+use crate::address::{self, Family, Pod, Route, Seat, Vsock};
+use crate::options;
+use crate::port;
+use crate::socket::{self, End};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
+use std::net::SocketAddrV4;
+
+/// Shortest queue of a listener: where TCP lets a caller try again, vsock refuses it once the queue is full.
+const LEAST_BACKLOG: i32 = 1024;
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// It was made, with this result.
+    Done(Result<T, Errno>),
+    /// The socket is not a moved one: the kernel shall make the call as it is.
+    Foreign,
+    /// The socket has to be a real TCP one first, then the kernel shall make the call as it is.
+    NeedsTcp,
+}
+
+/// `connect`.
+#[must_use]
+pub fn connect(socket: BorrowedFd<'_>, name: &[u8], pod: Pod) -> Outcome<()> {
+    let to = match address::parse(name) {
+        Ok(Some(to)) => to,
+        Ok(None) | Err(_) => return Outcome::Foreign,
+    };
+    match address::route(to, pod) {
+        Ok(Route::Moved(to)) => connect_moved(socket, to),
+        Ok(Route::Loopback(to)) => connect_loopback(socket, to),
+        Err(error) if socket::is_vsock(socket) => Outcome::Done(Err(error)),
+        Err(_) => Outcome::Foreign,
+    }
+}
+
+/// Connects first and asks which socket it is only if that fails: another family refuses a vsock address unharmed.
+fn connect_moved(socket: BorrowedFd<'_>, to: Vsock) -> Outcome<()> {
+    match socket::connect(socket, to) {
+        Ok(()) => Outcome::Done(Ok(())),
+        Err(error @ (Errno::INPROGRESS | Errno::ISCONN | Errno::INTR)) => Outcome::Done(Err(error)),
+        Err(_) if !socket::is_vsock(socket) => Outcome::Foreign,
+        Err(Errno::CONNRESET) => {
+            // A blocking connect leaves the error in the socket, where the next attempt would find it.
+            let _refused = take_error(socket);
+            Outcome::Done(Err(Errno::CONNREFUSED))
+        }
+        Err(Errno::ALREADY) => Outcome::Done(Err(connecting(socket))),
+        // A listener, or a connection of which one half is closed.
+        Err(Errno::INVAL) => Outcome::Done(Err(Errno::ISCONN)),
+        Err(error) => Outcome::Done(Err(error)),
+    }
+}
+
+/// Why a second connect fails, in TCP's words: still on its way, refused, or refused and told already.
+fn connecting(socket: BorrowedFd<'_>) -> Errno {
+    if !is_writable(socket) {
+        return Errno::ALREADY;
+    }
+    take_error(socket).err().unwrap_or(Errno::CONNABORTED)
+}
+
+/// The guest's own loopback answers at once, so waiting for it blocks nobody; who is not there is looked for by TCP.
+fn connect_loopback(socket: BorrowedFd<'_>, to: Vsock) -> Outcome<()> {
+    match connect_moved(socket, to) {
+        Outcome::Done(Err(Errno::INPROGRESS)) => {
+            let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+            let _ready = poll(&mut fds, None);
+            match take_error(socket) {
+                Ok(()) => Outcome::Done(Err(Errno::INPROGRESS)),
+                Err(_) => Outcome::NeedsTcp,
+            }
+        }
+        // No loopback module, or nobody at this port.
+        Outcome::Done(Err(Errno::CONNREFUSED | Errno::NODEV | Errno::NETUNREACH | Errno::TIMEDOUT)) => {
+            Outcome::NeedsTcp
+        }
+        outcome => outcome,
+    }
+}
+
+fn is_writable(socket: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut fds, Some(&now)), Ok(1)) && fds[0].revents().contains(PollFlags::OUT)
+}
+
+/// SO_ERROR, in TCP's words; the kernel forgets it. vsock has ECONNRESET only for a connection that was refused: a later
+/// reset shows as the end of the stream.
+fn take_error(socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    match socket::number_option(socket, libc::SO_ERROR)? {
+        0 => Ok(()),
+        libc::ECONNRESET => Err(Errno::CONNREFUSED),
+        error => Err(Errno::from_raw_os_error(error)),
+    }
+}
+
+/// `bind`. `may_bind`: whether the program has the right to this port.
+#[must_use]
+pub fn bind(socket: BorrowedFd<'_>, name: &[u8], pod: Pod, may_bind: impl FnOnce(u16) -> bool) -> Outcome<()> {
+    let at = match address::parse(name) {
+        Ok(Some(at)) if socket::is_vsock(socket) => at,
+        _ => return Outcome::Foreign,
+    };
+    match address::seat(at, pod) {
+        Err(error) => Outcome::Done(Err(error)),
+        Ok(Seat::Loopback) => Outcome::NeedsTcp,
+        Ok(Seat::Moved(Vsock { cid, port: 0 })) => Outcome::Done(port::bind_free(socket, cid)),
+        Ok(Seat::Moved(_)) if !may_bind(at.port()) => Outcome::Done(Err(Errno::ACCESS)),
+        Ok(Seat::Moved(at)) => Outcome::Done(socket::bind(socket, at)),
+    }
+}
+
+/// `listen`; binds to a free port if the program did not.
+#[must_use]
+pub fn listen(socket: BorrowedFd<'_>, backlog: i32) -> Outcome<()> {
+    let Some(local) = socket::name(socket, End::Near).ok().and_then(|name| name.vsock()) else {
+        return Outcome::Foreign;
+    };
+    if local.port == address::ANY
+        && let Err(error) = port::bind_free(socket, address::ANY)
+    {
+        return Outcome::Done(Err(error));
+    }
+    Outcome::Done(socket::listen(socket, backlog.max(LEAST_BACKLOG)))
+}
+
+/// `getsockname` and `getpeername`.
+#[must_use]
+pub fn name(socket: BorrowedFd<'_>, end: End, pod: Pod) -> Outcome<(SocketAddrV4, Family)> {
+    let Some(local) = socket::name(socket, End::Near).ok().and_then(|name| name.vsock()) else {
+        return Outcome::Foreign;
+    };
+    let peer = match (end, local.cid) {
+        // Its CID already says which of its addresses was called.
+        (End::Near, cid) if cid != address::ANY => Ok(None),
+        _ => socket::name(socket, End::Far).map(|name| name.vsock()),
+    };
+    let name = match (end, peer) {
+        (End::Near, peer) => address::local_name(local, peer.ok().flatten(), pod),
+        (End::Far, Ok(Some(peer))) => address::peer_name(peer, local, pod),
+        (End::Far, peer) => return Outcome::Done(Err(peer.err().unwrap_or(Errno::NOTCONN))),
+    };
+    Outcome::Done(Ok((name, socket::family(socket))))
+}
+
+/// The name `accept` tells of a new connection.
+#[must_use]
+pub fn caller(connection: BorrowedFd<'_>, peer: Vsock, pod: Pod) -> (SocketAddrV4, Family) {
+    // Which of the guest's addresses was called matters only to a call from the guest itself.
+    let local = match peer.cid {
+        address::CID_LOCAL => socket::name(connection, End::Near).ok().and_then(|name| name.vsock()),
+        _ => None,
+    };
+    let local = local.unwrap_or(Vsock { cid: address::ANY, port: address::ANY });
+    (address::peer_name(peer, local, pod), socket::family(connection))
+}
+
+/// `getsockopt`: the value's bytes.
+#[must_use]
+pub fn option(socket: BorrowedFd<'_>, level: u32, option: u32) -> Outcome<Vec<u8>> {
+    if (level, option) == (options::SOL_SOCKET, options::SO_ERROR) {
+        return pending_error(socket);
+    }
+    if !socket::is_vsock(socket) {
+        return Outcome::Foreign;
+    }
+    let number = |value: i32| Outcome::Done(Ok(value.to_ne_bytes().to_vec()));
+    match (level, option) {
+        (options::SOL_SOCKET, options::SO_PROTOCOL) => number(libc::IPPROTO_TCP),
+        (options::SOL_SOCKET, options::SO_DOMAIN) => match socket::family(socket) {
+            Family::V4 => number(libc::AF_INET),
+            Family::V6 => number(libc::AF_INET6),
+        },
+        _ => Outcome::Done(options::read(level, option).ok_or(Errno::NOPROTOOPT)),
+    }
+}
+
+/// The usual answer, no error, is the same on any socket: then the kernel may as well give it itself.
+fn pending_error(socket: BorrowedFd<'_>) -> Outcome<Vec<u8>> {
+    match socket::number_option(socket, libc::SO_ERROR) {
+        Ok(0) | Err(_) => Outcome::Foreign,
+        Ok(libc::ECONNRESET) if socket::is_vsock(socket) => {
+            Outcome::Done(Ok(libc::ECONNREFUSED.to_ne_bytes().to_vec()))
+        }
+        Ok(error) => Outcome::Done(Ok(error.to_ne_bytes().to_vec())),
+    }
+}
+
+/// `setsockopt` of an option vsock lacks.
+#[must_use]
+pub fn set_option(socket: BorrowedFd<'_>, level: u32, option: u32) -> Outcome<()> {
+    if !socket::is_vsock(socket) {
+        return Outcome::Foreign;
+    }
+    let taken = (level, option) == (options::SOL_SOCKET, options::SO_REUSEPORT) || options::may_set(level, option);
+    Outcome::Done(if taken { Ok(()) } else { Err(Errno::NOPROTOOPT) })
+}
+
+/// `ioctl` FIONREAD (bytes to be read), SIOCOUTQ (unsent), SIOCATMARK, which vsock lacks.
+#[must_use]
+pub fn ioctl(socket: BorrowedFd<'_>, request: u32) -> Outcome<i32> {
+    if !socket::is_vsock(socket) {
+        return Outcome::Foreign;
+    }
+    Outcome::Done(if request == libc::FIONREAD as u32 { unread(socket) } else { Ok(0) })
+}
+
+/// Bytes waiting, as a look at them tells; vsock's receive buffer holds so many at most.
+fn unread(socket: BorrowedFd<'_>) -> Result<i32, Errno> {
+    use rustix::net::{RecvFlags, recv};
+    let mut buffer = vec![0; 256 << 10];
+    match recv(socket, &mut buffer[..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        Ok((length, _)) => Ok(length as i32),
+        Err(Errno::AGAIN | Errno::NOTCONN) => Ok(0),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,102 @@
+//! The seccomp supervisor: programs of any kind, static ones too, under a filter that asks it about socket calls.
+
+mod calls;
+mod epolls;
+mod front;
+mod launch;
+mod message;
+mod notify;
+mod parking;
+mod pool;
+mod process;
+mod rights;
+mod signals;
+mod swap;
+mod unheard;
+
+pub use launch::{LaunchError, run};
+
+use crate::address::Pod;
+use notify::{Listener, Notification};
+use parking::Parking;
+use pool::Pool;
+use process::Handles;
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::sync::Arc;
+use unheard::Unheard;
+
+/// Threads at first: one may wait.
+const THREADS: usize = 2;
+
+/// Answers the system calls of one program and its descendants.
+struct Supervisor {
+    listener: Listener,
+    pod: Pod,
+    handles: Handles,
+    pool: Pool,
+    parking: Parking,
+    unheard: Unheard,
+}
+
+impl Supervisor {
+    fn new(listener: Listener, pod: Pod) -> Arc<Self> {
+        Arc::new(Self {
+            listener,
+            pod,
+            handles: Handles::default(),
+            pool: Pool::default(),
+            parking: Parking::default(),
+            unheard: Unheard::default(),
+        })
+    }
+
+    /// Starts answering, and makes room for copies of the program's descriptors: a few for each thread that waits.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    fn start(self: &Arc<Self>) -> Result<(), Errno> {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit)?;
+        for _ in 0..THREADS {
+            let supervisor = Arc::clone(self);
+            self.pool.start(move || supervisor.work())?;
+        }
+        Ok(())
+    }
+
+    /// Answers until the process ends. Several threads do this: one that is about to wait sees to it that another listens.
+    fn work(self: &Arc<Self>) {
+        loop {
+            self.pool.rest();
+            let received = self.listener.receive();
+            self.pool.rise();
+            match received {
+                Ok(call) => self.handle(&call),
+                // The caller was interrupted before we looked.
+                Err(Errno::NOENT | Errno::INTR) => {}
+                // Nobody is left who could call; whoever watches that ends the process.
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn handle(self: &Arc<Self>, call: &Notification) {
+        // A thread makes one call at a time: an older one of it that still waits here was interrupted.
+        self.parking.cancel(call.thread);
+        if self.unheard.retell(call, &self.listener) {
+            return;
+        }
+        self.dispatch(call);
+    }
+
+    /// Makes sure that somebody listens while this thread waits.
+    ///
+    /// # Errors
+    /// ENOBUFS when too many wait already.
+    fn about_to_wait(self: &Arc<Self>) -> Result<(), Errno> {
+        let supervisor = Arc::clone(self);
+        self.pool.ensure_one_rests(move || supervisor.work())
+    }
+}

@@ -1,0 +1,132 @@
+//! Another process's descriptors and memory.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// PIDFD_THREAD: the descriptor is of the thread (Linux 6.9).
+const PIDFD_THREAD: u32 = libc::O_EXCL as u32;
+/// Threads remembered; all are forgotten when there are more.
+const REMEMBERED: usize = 4096;
+
+/// How to reach a thread's descriptors.
+#[derive(Clone)]
+pub struct Handle {
+    pidfd: Arc<OwnedFd>,
+    /// Set where the pidfd is of the process and says nothing about the thread: the process.
+    process: Option<Pid>,
+}
+
+impl Handle {
+    /// Readable once the process has ended.
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+/// Handles of the threads seen so far: opening one is a system call that need not be made each time.
+#[derive(Default)]
+pub struct Handles {
+    known: Mutex<HashMap<u32, Handle>>,
+}
+
+impl Handles {
+    /// A thread's handle. The thread must be waiting for us; its number may have been another's before.
+    ///
+    /// # Errors
+    /// ESRCH when it has ended.
+    pub fn of(&self, thread: u32) -> Result<Handle, Errno> {
+        if let Some(handle) = self.lock().get(&thread)
+            && belongs(thread, handle)
+        {
+            return Ok(handle.clone());
+        }
+        let handle = open(thread)?;
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(thread, handle.clone());
+        Ok(handle)
+    }
+
+    /// Our own copy of a thread's descriptor.
+    ///
+    /// # Errors
+    /// EBADF when it has no such descriptor; ESRCH when it has ended.
+    pub fn descriptor(&self, thread: u32, fd: u32) -> Result<OwnedFd, Errno> {
+        let fetch = |handle: &Handle| pidfd_getfd(handle.pidfd(), fd as i32, PidfdGetfdFlags::empty());
+        match fetch(&self.of(thread)?) {
+            // The handle is of a process that had this number before.
+            Err(Errno::SRCH) => {
+                self.lock().remove(&thread);
+                fetch(&self.of(thread)?)
+            }
+            fetched => fetched,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Handle>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the thread is still one of the process its handle is of. A handle of a thread, or of a process by its first
+/// thread, needs no such look: it dies with it.
+fn belongs(thread: u32, handle: &Handle) -> bool {
+    let Some(process) = handle.process else { return true };
+    // SAFETY: no pointers; signal 0 is not delivered.
+    unsafe { libc::syscall(libc::SYS_tgkill, process.as_raw_nonzero().get(), thread, 0) == 0 }
+}
+
+fn open(thread: u32) -> Result<Handle, Errno> {
+    let pid = Pid::from_raw(thread as i32).ok_or(Errno::SRCH)?;
+    for flags in [PidfdFlags::from_bits_retain(PIDFD_THREAD), PidfdFlags::empty()] {
+        match pidfd_open(pid, flags) {
+            Ok(pidfd) => return Ok(Handle { pidfd: Arc::new(pidfd), process: None }),
+            // Not known to this kernel, or not the first thread of its process.
+            Err(Errno::INVAL | Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let process = status_field(thread, "Tgid:").and_then(|field| field.parse().ok()).and_then(Pid::from_raw);
+    let process = process.ok_or(Errno::SRCH)?;
+    Ok(Handle { pidfd: Arc::new(pidfd_open(process, PidfdFlags::empty())?), process: Some(process) })
+}
+
+/// A field of /proc/THREAD/status.
+#[must_use]
+pub fn status_field(thread: u32, name: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+}
+
+/// Reads a thread's memory.
+///
+/// # Errors
+/// EFAULT when there is less.
+pub fn read(thread: u32, at: u64, into: &mut [u8]) -> Result<(), Errno> {
+    let ours = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    let theirs = libc::iovec { iov_base: at as *mut _, iov_len: into.len() };
+    // SAFETY: writes only into the slice; the far address is checked by the kernel.
+    let read = unsafe { libc::process_vm_readv(thread as i32, &raw const ours, 1, &raw const theirs, 1, 0) };
+    if read == into.len() as isize { Ok(()) } else { Err(Errno::FAULT) }
+}
+
+/// Writes pieces into a thread's memory, in one system call.
+///
+/// # Errors
+/// EFAULT when one does not fit.
+pub fn write<const N: usize>(thread: u32, pieces: [(u64, &[u8]); N]) -> Result<(), Errno> {
+    let ours =
+        pieces.map(|(_, bytes)| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
+    let theirs = pieces.map(|(at, bytes)| libc::iovec { iov_base: at as *mut _, iov_len: bytes.len() });
+    let (ours_at, theirs_at) = (ours.as_ptr(), theirs.as_ptr());
+    // SAFETY: only reads the slices; the far addresses are checked by the kernel.
+    let written = unsafe { libc::process_vm_writev(thread as i32, ours_at, N as u64, theirs_at, N as u64, 0) };
+    let whole: usize = pieces.iter().map(|(_, bytes)| bytes.len()).sum();
+    if written == whole as isize { Ok(()) } else { Err(Errno::FAULT) }
+}
