@@ -3,14 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::breach::Breach;
-use crate::config::Pace;
 use crate::control::session::{FROM_GUEST, Session, TO_GUEST};
 use crate::memory::Memory;
 use crate::packet;
 use crate::rings::{Direction, Ring};
 use crate::traffic::Traffic;
 use crate::uplink::Uplink;
-use std::time::{Duration, Instant};
 use vm_memory::VolatileSlice;
 
 /// Packets, each way, of one turn: then other guests have theirs.
@@ -20,25 +18,28 @@ const BATCH: u16 = 32;
 /// Packets from the guest before it is told that their room is free. It learns so late that it is rarely interrupted
 /// for it, and so early that it never waits (`Ring::runs_dry`).
 const LAZY: u16 = 16;
-/// A guest is told so late of free room at the latest: one that waits for all its packets to be used must not for ever.
-const LAZY_TIME: Duration = Duration::from_millis(2);
+/// Beats of the pulse after which a guest is told of free room at the latest: one that waits for all its packets to be
+/// used must not wait for ever.
+const TELL_AFTER: u32 = 8;
+/// Beats after which an interrupt is repeated: a guest has had one whole interval to react to it.
+const RESCUE_AFTER: u32 = 2;
 /// How often an interrupt is repeated, each after twice the time.
 const RESCUES: u32 = 6;
 
-/// What a device does, and when it has to be looked at without an event.
+/// One device.
 #[derive(Debug, Default)]
 pub struct Device {
     /// The attached front end.
     pub session: Option<Session>,
-    tell_by: Option<Instant>,
+    untold: u32,
     rescue: Option<Rescue>,
 }
 
 /// An interrupt that the guest may have slept through.
 #[derive(Debug, Clone, Copy)]
 struct Rescue {
-    at: Instant,
-    pause: Duration,
+    beats: u32,
+    wait: u32,
     left: u32,
 }
 
@@ -100,8 +101,7 @@ impl Device {
         &mut self,
         number: usize,
         traffic: &mut Traffic<A, T>,
-        pace: &Pace,
-        now: Instant,
+        rescues: bool,
     ) -> Result<bool, Breach> {
         if !traffic.has_packets(number) {
             return Ok(false);
@@ -120,9 +120,8 @@ impl Device {
                 break;
             }
         }
-        if traffic.stats.interrupts != before && pace.rescue_us > 0 {
-            let pause = Duration::from_micros(pace.rescue_us.into());
-            self.rescue = Some(Rescue { at: now + pause, pause, left: RESCUES });
+        if traffic.stats.interrupts != before && rescues {
+            self.rescue = Some(Rescue { beats: 0, wait: RESCUE_AFTER, left: RESCUES });
         }
         Ok(more)
     }
@@ -131,12 +130,11 @@ impl Device {
     ///
     /// # Errors
     /// When the guest broke its ring.
-    pub fn listen(&mut self, now: Instant) -> Result<bool, Breach> {
-        let Some(Running { memory, from_guest: ring, .. }) = self.running()? else { return Ok(false) };
-        let waiting = ring.listen(&memory.map)?;
-        let owed = ring.unsignalled() > 0;
-        self.tell_by = owed.then(|| self.tell_by.unwrap_or(now + LAZY_TIME));
-        Ok(waiting)
+    pub fn listen(&mut self) -> Result<bool, Breach> {
+        match self.running()? {
+            Some(running) => running.from_guest.listen(&running.memory.map),
+            None => Ok(false),
+        }
     }
 
     /// The guest has put something into a ring.
@@ -150,39 +148,36 @@ impl Device {
         }
     }
 
-    /// When this device has to be looked at without an event.
+    /// Something is to be looked at when the pulse beats.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        [self.tell_by, self.rescue.map(|rescue| rescue.at)].into_iter().flatten().min()
+    pub fn needs_pulse(&self) -> bool {
+        let untold = |session: &Session| session.rings[FROM_GUEST].unsignalled() > 0;
+        self.rescue.is_some() || self.session.as_ref().is_some_and(untold)
     }
 
-    /// Does what has become due.
+    /// The pulse has beaten: tells what has been left untold, repeats what the guest has not noticed.
     ///
     /// # Errors
     /// When the guest broke its ring.
-    pub fn wake<A: Uplink, T: Uplink>(&mut self, traffic: &mut Traffic<A, T>, now: Instant) -> Result<(), Breach> {
-        let (tell, rescue) = (self.tell_by.is_some_and(|at| at <= now), self.rescue.filter(|rescue| rescue.at <= now));
-        if !tell && rescue.is_none() {
-            return Ok(());
-        }
+    pub fn beat<A: Uplink, T: Uplink>(&mut self, traffic: &mut Traffic<A, T>) -> Result<(), Breach> {
+        let (untold, rescue) = (self.untold + 1, self.rescue);
         let Some(Running { memory, to_guest, from_guest }) = self.running()? else { return Ok(()) };
-        if tell && from_guest.signal(&memory.map)? {
+        let untold = if from_guest.unsignalled() == 0 { 0 } else { untold };
+        if untold >= TELL_AFTER && from_guest.signal(&memory.map)? {
             traffic.stats.interrupts += 1;
         }
-        let asleep = rescue.filter(|_| to_guest.unnoticed(&memory.map));
-        if asleep.is_some() {
-            to_guest.ring();
-            traffic.stats.interrupts += 1;
-            traffic.stats.rescues += 1;
+        let mut rescue = rescue.filter(|_| to_guest.unnoticed(&memory.map));
+        if let Some(rescue) = &mut rescue {
+            rescue.beats += 1;
+            if rescue.beats == rescue.wait {
+                to_guest.ring();
+                traffic.stats.interrupts += 1;
+                traffic.stats.rescues += 1;
+                *rescue = Rescue { beats: 0, wait: 2 * rescue.wait, left: rescue.left - 1 };
+            }
         }
-        if tell {
-            self.tell_by = None;
-        }
-        if rescue.is_some() {
-            let again = asleep.filter(|rescue| rescue.left > 1);
-            self.rescue =
-                again.map(|Rescue { pause, left, .. }| Rescue { at: now + 2 * pause, pause: 2 * pause, left: left - 1 });
-        }
+        self.rescue = rescue.filter(|rescue| rescue.left > 0);
+        self.untold = untold % TELL_AFTER;
         Ok(())
     }
 }

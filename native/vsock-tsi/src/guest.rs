@@ -17,7 +17,6 @@ use rustix::fd::OwnedFd;
 use rustix::net::{SocketFlags, accept_with};
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
 
 /// Descriptors of one device in tokens: its rings' kicks first.
 const CONTROL: u32 = RINGS as u32;
@@ -35,7 +34,7 @@ pub struct Guest<T> {
     poller: Rc<Poller>,
     owner: u8,
     number: u16,
-    pace: Pace,
+    rescues: bool,
     listeners: Vec<OwnedFd>,
     devices: Vec<Device>,
     generations: Vec<u32>,
@@ -69,7 +68,7 @@ impl<T: Uplink> Guest<T> {
             poller: Rc::clone(poller),
             owner,
             number,
-            pace,
+            rescues: pace.rescue_us > 0,
             devices: listeners.iter().map(|_| Device::default()).collect(),
             generations: vec![0; listeners.len()],
             listeners,
@@ -108,21 +107,25 @@ impl<T: Uplink> Guest<T> {
     }
 
     /// Takes and gives packets; whether there is more to do without waiting. Says so when the guest broke the rules.
-    pub fn run(&mut self, now: Instant) -> (bool, Option<Farewell>) {
-        for device in 0..self.devices.len() {
-            match self.run_device(device, now) {
-                Ok(false) => {}
-                Ok(true) => return (true, None),
-                Err(breach) => return (true, self.dismiss(device, breach)),
-            }
-        }
-        (false, None)
+    /// Kicks are asked for only if the device `sleeps` then.
+    pub fn run(&mut self, sleeps: bool) -> (bool, Option<Farewell>) {
+        self.each(|guest, device| guest.run_device(device, sleeps))
     }
 
-    /// When it has to be looked at without an event.
+    /// Asks for kicks; whether there is something to do already.
+    pub fn listen(&mut self) -> (bool, Option<Farewell>) {
+        self.each(|guest, device| guest.devices[device].listen())
+    }
+
+    /// The pulse has beaten.
+    pub fn beat(&mut self) -> (bool, Option<Farewell>) {
+        self.each(|guest, device| guest.devices[device].beat(&mut guest.traffic).map(|()| false))
+    }
+
+    /// Something is to be looked at when the pulse beats.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.devices.iter().filter_map(Device::deadline).min()
+    pub fn needs_pulse(&self) -> bool {
+        self.devices.iter().any(Device::needs_pulse)
     }
 
     /// The guest has put something into a ring, kick or not.
@@ -151,13 +154,24 @@ impl<T: Uplink> Guest<T> {
         self.traffic.ready(stream, readiness);
     }
 
-    fn run_device(&mut self, number: usize, now: Instant) -> Result<bool, Breach> {
+    /// Does something for each device, and closes one that the guest has broken.
+    fn each(&mut self, mut work: impl FnMut(&mut Self, usize) -> Result<bool, Breach>) -> (bool, Option<Farewell>) {
+        let mut more = false;
+        for device in 0..self.devices.len() {
+            match work(self, device) {
+                Ok(again) => more |= again,
+                Err(breach) => return (true, self.dismiss(device, breach)),
+            }
+        }
+        (more, None)
+    }
+
+    fn run_device(&mut self, number: usize, sleeps: bool) -> Result<bool, Breach> {
         let device = &mut self.devices[number];
-        device.wake(&mut self.traffic, now)?;
         let from_guest = device.take_packets(number, &mut self.traffic)?;
         self.traffic.flush().map_err(Breach::Uplink)?;
-        let to_guest = device.put_packets(number, &mut self.traffic, &self.pace, now)?;
-        Ok(from_guest || to_guest || device.listen(now)?)
+        let to_guest = device.put_packets(number, &mut self.traffic, self.rescues)?;
+        Ok(from_guest || to_guest || (sleeps && device.listen()?))
     }
 
     /// A front end has come. It is sent away while another is attached.

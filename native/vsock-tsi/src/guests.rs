@@ -5,10 +5,11 @@
 use crate::config::{GuestConfig, Pace};
 use crate::doors::{Door, listen};
 use crate::guest::{Farewell, Guest};
+use crate::pulse::Pulse;
 use crate::sockets::{BACKLOG_PAUSE, Sockets};
 use crate::stats::GuestStats;
 use crate::uplink::{Readiness, StreamId, Uplink};
-use poller::{Event, Poller};
+use poller::{Event, Poller, Token};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -22,14 +23,18 @@ pub mod owner {
     pub const AGENTS: u8 = 2;
     /// The node proxy's sockets, where there are any.
     pub const PROXIES: u8 = 3;
+    /// The pulse.
+    pub const PULSE: u8 = 4;
 }
 
 /// All guests of a process.
 pub struct Guests<T> {
     guests: Vec<Guest<T>>,
     busy: Vec<bool>,
+    pulse: Pulse,
     poll: Duration,
-    idle_since: Option<Instant>,
+    /// When a guest was last busy, while the rings are looked at without sleeping.
+    busy_at: Option<Instant>,
     /// Guests that have gone since this was last emptied.
     pub farewells: Vec<Farewell>,
 }
@@ -56,7 +61,9 @@ impl<T: Uplink> Guests<T> {
         }
         let busy = vec![false; guests.len()];
         let poll = Duration::from_micros(pace.poll_us.into());
-        Ok(Self { guests, busy, poll, idle_since: None, farewells: Vec::new() })
+        let pulse = Pulse::new(pace.rescue_us)?;
+        poller.add(&pulse, Token::new(owner::PULSE, 0, 0))?;
+        Ok(Self { guests, busy, pulse, poll, busy_at: None, farewells: Vec::new() })
     }
 
     /// One of them, for its uplink to be worked on; it will have its turn.
@@ -65,8 +72,19 @@ impl<T: Uplink> Guests<T> {
         self.guests.get_mut(usize::from(number))
     }
 
-    /// Deals with an event whose token has an owner of [`owner::DEVICES`] or [`owner::AGENTS`].
-    pub fn handle(&mut self, event: Event) {
+    /// Deals with an event whose token has an owner of [`owner`], but [`owner::PROXIES`].
+    ///
+    /// # Errors
+    /// When the pulse fails.
+    pub fn handle(&mut self, event: Event) -> io::Result<()> {
+        if event.token.owner() == owner::PULSE {
+            return self.beat();
+        }
+        self.handle_of_guest(event);
+        Ok(())
+    }
+
+    fn handle_of_guest(&mut self, event: Event) {
         let Some(guest) = self.get(Sockets::guest_of(event.token)) else { return };
         if event.token.owner() == owner::AGENTS {
             let woken = guest.traffic.agent.handle(event);
@@ -84,36 +102,52 @@ impl<T: Uplink> Guests<T> {
     }
 
     /// Gives every guest with something to do one turn. How long the process may wait for events then; `None` for ever.
-    pub fn run(&mut self) -> Option<Duration> {
-        let now = Instant::now();
-        let mut deadline = None;
+    ///
+    /// # Errors
+    /// When the pulse fails.
+    pub fn run(&mut self) -> io::Result<Option<Duration>> {
+        let sleeps = self.poll.is_zero();
         for (guest, busy) in self.guests.iter_mut().zip(&mut self.busy) {
-            if *busy || guest.deadline().is_some_and(|at| at <= now) {
-                let (more, farewell) = guest.run(now);
+            if *busy {
+                let (more, farewell) = guest.run(sleeps);
                 *busy = more;
                 self.farewells.extend(farewell);
+                if guest.needs_pulse() {
+                    self.pulse.start()?;
+                }
+                self.busy_at = (!sleeps).then(Instant::now);
             }
-            deadline = [deadline, guest.deadline()].into_iter().flatten().min();
         }
-        if self.busy.contains(&true) || self.polls(now) {
-            return Some(Duration::ZERO);
-        }
-        deadline.map(|at| at.saturating_duration_since(now))
+        let again = self.busy.contains(&true) || self.polls();
+        Ok(again.then_some(Duration::ZERO))
     }
 
-    /// Whether to look at the rings again without sleeping, because a guest was busy a short while ago.
-    fn polls(&mut self, now: Instant) -> bool {
-        if self.poll.is_zero() {
-            return false;
-        }
-        let mut any = false;
+    /// Whether to look at the rings again without sleeping, because a guest was busy a short while ago. Kicks are asked
+    /// for when that is over.
+    fn polls(&mut self) -> bool {
+        let Some(busy_at) = self.busy_at else { return false };
+        let over = busy_at.elapsed() >= self.poll;
         for (guest, busy) in self.guests.iter_mut().zip(&mut self.busy) {
-            *busy = guest.has_packets();
-            any |= *busy;
+            let (more, farewell) = if over { guest.listen() } else { (guest.has_packets(), None) };
+            *busy = more;
+            self.farewells.extend(farewell);
         }
-        let since = if any { now } else { self.idle_since.unwrap_or(now) };
-        self.idle_since = Some(since);
-        now - since < self.poll
+        if over {
+            self.busy_at = None;
+        }
+        !over || self.busy.contains(&true)
+    }
+
+    fn beat(&mut self) -> io::Result<()> {
+        let mut goes_on = false;
+        for guest in &mut self.guests {
+            if guest.needs_pulse() {
+                let (_, farewell) = guest.beat();
+                self.farewells.extend(farewell);
+                goes_on |= guest.needs_pulse();
+            }
+        }
+        self.pulse.beaten(goes_on)
     }
 
     /// All counts by guest.

@@ -17,6 +17,7 @@ mod memory;
 mod packet;
 pub mod pages;
 pub mod proxy_protocol;
+mod pulse;
 mod rings;
 pub mod sockets;
 pub mod stats;

@@ -56,7 +56,7 @@ fn serve(poller: &Poller, guests: &mut Guests<Sockets>) -> anyhow::Result<()> {
     let mut asked = Vec::new();
     loop {
         let again = guests.try_backlogs();
-        let timeout = [guests.run(), again].into_iter().flatten().min();
+        let timeout = [guests.run()?, again].into_iter().flatten().min();
         for (guest, because) in std::mem::take(&mut guests.farewells) {
             let because = because.to_string();
             print_line(&serde_json::json!({ "event": "guest-gone", "guest": guest, "because": because }))?;
@@ -66,7 +66,7 @@ fn serve(poller: &Poller, guests: &mut Guests<Sockets>) -> anyhow::Result<()> {
             match event.token.owner() {
                 STDIN => answer(poller, &mut asked, guests)?,
                 owner::PROXIES => proxy_event(guests, event),
-                _ => guests.handle(event),
+                _ => guests.handle(event)?,
             }
         }
     }
