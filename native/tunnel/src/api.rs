@@ -37,7 +37,12 @@ pub enum Notice {
     /// An opening was granted. Bytes may be written before that already.
     Opened(StreamId),
     /// An opening failed; the stream is gone.
-    Refused(StreamId),
+    Refused {
+        /// The stream that was opened.
+        stream: StreamId,
+        /// HTTP status of the peer's answer; none when its connection failed.
+        status: Option<u16>,
+    },
     /// Reading gets further: bytes, the end, or [`Read::Reset`].
     Readable(StreamId),
     /// Writing gets further, or [`Wrote::Broken`].

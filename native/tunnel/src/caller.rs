@@ -156,9 +156,10 @@ impl Node {
                     self.opened(id.into());
                     self.notices.push_back(Notice::Opened(id));
                 }
-                Answer::Denied => {
+                Answer::Denied(status) => {
                     self.reset(id);
-                    return self.notices.push_back(Notice::Refused(id));
+                    let status = status.map(|status| status.as_u16());
+                    return self.notices.push_back(Notice::Refused { stream: id, status });
                 }
             }
         }

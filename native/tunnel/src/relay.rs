@@ -124,7 +124,7 @@ impl Relay {
         match self.way {
             Way::Outbound => match stream.poll_answer() {
                 Answer::Later => return Ok(()),
-                Answer::Denied => return Err(End::CutOff),
+                Answer::Denied(_) => return Err(End::CutOff),
                 Answer::Granted => {}
             },
             Way::Inbound if !self.writable => {
@@ -204,7 +204,10 @@ impl Relay {
                 Received::Reset => return Err(End::CutOff),
                 Received::Finished => {
                     self.received_all = true;
-                    let _gone = rustix::net::shutdown(&self.socket, Shutdown::Write);
+                    // With the other half ended, closing says the same.
+                    if !self.sent_all {
+                        let _gone = rustix::net::shutdown(&self.socket, Shutdown::Write);
+                    }
                 }
                 Received::Data(bytes) => {
                     let count = match retry_on_intr(|| rustix::io::write(&self.socket, &bytes)) {

@@ -76,8 +76,8 @@ pub enum Answer {
     Later,
     /// 200.
     Granted,
-    /// Anything else.
-    Denied,
+    /// Another status, or none: the connection is gone.
+    Denied(Option<StatusCode>),
 }
 
 /// A tunnel.
@@ -150,7 +150,7 @@ impl Stream {
     /// The peer's answer to our request; to be asked until it is there.
     pub fn poll_answer(&mut self) -> Answer {
         if self.lost {
-            return Answer::Denied;
+            return Answer::Denied(None);
         }
         let Some(response) = &mut self.response else { return Answer::Later };
         match Pin::new(response).poll(&mut Context::from_waker(&self.waker)) {
@@ -160,7 +160,8 @@ impl Stream {
                 self.receiver = Some(response.into_body());
                 Answer::Granted
             }
-            Poll::Ready(_) => Answer::Denied,
+            Poll::Ready(Ok(response)) => Answer::Denied(Some(response.status())),
+            Poll::Ready(Err(_)) => Answer::Denied(None),
         }
     }
 
