@@ -3,42 +3,50 @@
  * a sleep, TERM then KILL. The measured processes, the proxies and the drivers all run through here.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
-import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { BenchError } from './errors.ts'
+import { type Exit, Output, type OutputSpec } from './output.ts'
 
-export interface ProcSpec {
-  readonly name: string
+export type { Exit } from './output.ts'
+
+export interface ProcSpec extends OutputSpec {
   readonly argv: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Both streams are also written here, line by line. */
-  readonly logFile?: string
-  readonly ready?: RegExp
-  readonly readyTimeoutMs?: number
-  readonly onLine?: (line: string) => void
   readonly signal?: AbortSignal
 }
 
-export interface Exit {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
-
-export class Proc {
+/** A process that was started, on this machine or in a sandbox. */
+export interface Proc {
   readonly name: string
+  /** As its own kernel knows it: a process in a sandbox is none of the host's. */
   readonly pid: number
   /** Resolves when the process has ended; never rejects. */
   readonly exited: Promise<Exit>
-  readonly #child: ChildProcess
-  #exit: Exit | undefined
-  #tail: string[] = []
+  readonly exit: Exit | undefined
+  readonly alive: boolean
+  /** Last lines of both streams, for error messages. */
+  readonly tail: string
+  write(text: string): void
+  /** Asks the whole process group to end, then makes it. Safe to call twice. */
+  stop(graceMs?: number): Promise<Exit>
+  kill(): void
+}
 
-  private constructor(name: string, child: ChildProcess, exited: Promise<Exit>) {
-    this.name = name
-    this.pid = child.pid as number
+class HostProc implements Proc {
+  readonly name: string
+  readonly pid: number
+  readonly exited: Promise<Exit>
+  readonly #child: ChildProcess
+  readonly #output: Output
+  #exit: Exit | undefined
+
+  constructor(spec: ProcSpec, child: ChildProcess, pid: number, exited: Promise<Exit>) {
+    this.name = spec.name
+    this.pid = pid
     this.#child = child
     this.exited = exited
+    this.#output = new Output(spec, child.stdout as Readable, child.stderr as Readable, exited)
     exited.then((exit) => {
       this.#exit = exit
     })
@@ -52,82 +60,18 @@ export class Proc {
     return this.#exit === undefined
   }
 
-  /** Last lines of both streams, for error messages. */
   get tail(): string {
-    return this.#tail.join('\n')
+    return this.#output.tail
+  }
+
+  awaitReady(): Promise<void> {
+    return this.#output.awaitReady(() => this.stop())
   }
 
   write(text: string): void {
     this.#child.stdin?.write(text)
   }
 
-  /** Starts the process and waits for its ready line, if one is asked for. Throws BenchError if it dies before. */
-  static async start(spec: ProcSpec): Promise<Proc> {
-    const [command, ...args] = spec.argv as [string, ...string[]]
-    const child = spawn(command, args, {
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      ...(spec.cwd ? { cwd: spec.cwd } : {}),
-      env: { ...process.env, ...spec.env },
-    })
-    const exited = new Promise<Exit>((resolve) => {
-      child.once('error', () => resolve({ code: 127, signal: null }))
-      child.once('close', (code, signal) => resolve({ code, signal }))
-    })
-    if (child.pid === undefined) {
-      await exited
-      throw new BenchError('missing', `cannot start ${spec.name}: ${command} not found`, 'run npm run doctor')
-    }
-    child.stdin?.on('error', () => {}) // the process may end before it has read everything
-    const proc = new Proc(spec.name, child, exited)
-    const ready = proc.#follow(spec)
-    const onAbort = (): void => void proc.stop()
-    spec.signal?.addEventListener('abort', onAbort, { once: true })
-    void exited.then(() => spec.signal?.removeEventListener('abort', onAbort))
-    if (spec.ready) await proc.#awaitReady(spec, ready)
-    return proc
-  }
-
-  #follow(spec: ProcSpec): Promise<void> {
-    const log = spec.logFile ? createWriteStream(spec.logFile, { flags: 'a' }) : undefined
-    log?.on('error', () => {}) // a full disk must not kill the harness through a proxy's log
-    return new Promise((resolve) => {
-      for (const [stream, isOut] of [
-        [this.#child.stdout, true],
-        [this.#child.stderr, false],
-      ] as const) {
-        if (!stream) continue
-        createInterface({ input: stream }).on('line', (line) => {
-          log?.write(`${line}\n`)
-          if (this.#tail.push(line) > 20) this.#tail.shift()
-          if (isOut) spec.onLine?.(line)
-          if (spec.ready?.test(line)) resolve()
-        })
-      }
-      void this.exited.then(() => log?.end())
-    })
-  }
-
-  async #awaitReady(spec: ProcSpec, ready: Promise<void>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<string>((resolve) => {
-      timer = setTimeout(
-        () => resolve(`not ready after ${spec.readyTimeoutMs ?? 10_000} ms`),
-        spec.readyTimeoutMs ?? 10_000,
-      )
-    })
-    const outcome = await Promise.race([ready, timeout, this.exited.then((e) => `ended with ${e.code ?? e.signal}`)])
-    clearTimeout(timer)
-    if (typeof outcome !== 'string') return
-    await this.stop()
-    throw new BenchError(
-      'failed',
-      `${spec.name} ${outcome}: ${this.tail.split('\n').slice(-3).join(' | ')}`,
-      `its log: ${spec.logFile ?? 'none'}`,
-    )
-  }
-
-  /** Asks the whole process group to end, then makes it. Safe to call twice. */
   async stop(graceMs = 1500): Promise<Exit> {
     if (this.alive) this.#signal('SIGTERM')
     const timer = setTimeout(() => this.#signal('SIGKILL'), graceMs)
@@ -148,3 +92,32 @@ export class Proc {
     }
   }
 }
+
+/** Starts the process and waits for its ready line, if one is asked for. Throws BenchError if it dies before. */
+async function start(spec: ProcSpec): Promise<Proc> {
+  const [command, ...args] = spec.argv as [string, ...string[]]
+  const child = spawn(command, args, {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(spec.cwd ? { cwd: spec.cwd } : {}),
+    env: { ...process.env, ...spec.env },
+  })
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('error', () => resolve({ code: 127, signal: null }))
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  if (child.pid === undefined) {
+    await exited
+    throw new BenchError('missing', `cannot start ${spec.name}: ${command} not found`, 'run npm run doctor')
+  }
+  child.stdin?.on('error', () => {}) // the process may end before it has read everything
+  const proc = new HostProc(spec, child, child.pid, exited)
+  const onAbort = (): void => void proc.stop()
+  spec.signal?.addEventListener('abort', onAbort, { once: true })
+  void exited.then(() => spec.signal?.removeEventListener('abort', onAbort))
+  await proc.awaitReady()
+  return proc
+}
+
+/** Processes of this machine. */
+export const Proc = { start }
