@@ -18,13 +18,16 @@ pub const SUCCEED: u32 = 0x0005_0000;
 /// The call fails with ENOPROTOOPT without being made.
 pub const REFUSE_OPTION: u32 = 0x0005_0000 | 92;
 
-/// AF_INET, AF_INET6
-const INTERNET: [u32; 2] = [2, 10];
-/// SOCK_TYPE_MASK and SOCK_STREAM
-const TYPE_MASK: u32 = 0xf;
-const STREAM: u32 = 1;
+/// AF_INET
+pub const AF_INET: u32 = 2;
+/// AF_INET6
+pub const AF_INET6: u32 = 10;
+/// SOCK_TYPE_MASK: the rest of a socket's kind are flags.
+pub const TYPE_MASK: u32 = 0xf;
+/// SOCK_STREAM
+pub const STREAM: u32 = 1;
 /// Unsaid, IPPROTO_TCP, IPPROTO_MPTCP (Go's listeners ask for it).
-const PROTOCOLS: [u32; 3] = [0, 6, 262];
+pub const PROTOCOLS: [u32; 3] = [0, 6, 262];
 /// FIONREAD, SIOCOUTQ, SIOCATMARK: vsock has none of them.
 pub const IOCTLS: [u32; 3] = [0x541b, 0x5411, 0x8905];
 
@@ -57,8 +60,11 @@ pub fn rules(machine: &Architecture) -> Vec<Rule> {
     let option = |level, options| vec![Test::OneOf(1, vec![level]), Test::OneOf(2, options)];
     let mut tcp = names(&TCP);
     tcp.push(TCP_CONGESTION);
-    let stream =
-        vec![Test::OneOf(0, INTERNET.to_vec()), Test::Masked(1, TYPE_MASK, STREAM), Test::OneOf(2, PROTOCOLS.to_vec())];
+    let stream = vec![
+        Test::OneOf(0, vec![AF_INET, AF_INET6]),
+        Test::Masked(1, TYPE_MASK, STREAM),
+        Test::OneOf(2, PROTOCOLS.to_vec()),
+    ];
     vec![
         rule(machine.setsockopt, option(IPPROTO_TCP, tcp), SUCCEED),
         rule(machine.setsockopt, vec![Test::OneOf(1, vec![IPPROTO_TCP])], REFUSE_OPTION),

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod architecture;
+pub mod epolls;
 pub mod filter;
 pub mod hello;
 pub mod moved;
@@ -10,4 +11,4 @@ pub mod options;
 mod port;
 pub mod socket;
 pub mod supervisor;
-mod tcp;
+pub mod tcp;

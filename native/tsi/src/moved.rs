@@ -4,6 +4,7 @@
 //! of threads need no bookkeeping, and no state can grow stale. Calls on sockets that are not moved say `Foreign`.
 
 use crate::address::{self, Family, Pod, Route, Seat, Vsock};
+use crate::filter;
 use crate::options;
 use crate::port;
 use crate::socket::{self, End};
@@ -14,6 +15,18 @@ use std::net::SocketAddrV4;
 
 /// Shortest queue of a listener: where TCP lets a caller try again, vsock refuses it once the queue is full.
 const LEAST_BACKLOG: i32 = 1024;
+
+/// Whether `socket` makes a socket that is moved: its family, and SOCK_NONBLOCK and SOCK_CLOEXEC of its kind.
+#[must_use]
+pub fn birth(domain: u32, kind: u32, protocol: u32) -> Option<(Family, u32)> {
+    let stream = kind & filter::TYPE_MASK == filter::STREAM && filter::PROTOCOLS.contains(&protocol);
+    let flags = kind & (libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as u32;
+    match domain {
+        filter::AF_INET if stream => Some((Family::V4, flags)),
+        filter::AF_INET6 if stream => Some((Family::V6, flags)),
+        _ => None,
+    }
+}
 
 /// What became of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +145,13 @@ pub fn listen(socket: BorrowedFd<'_>, backlog: i32) -> Outcome<()> {
     Outcome::Done(socket::listen(socket, backlog.max(LEAST_BACKLOG)))
 }
 
-/// `getsockname` and `getpeername`.
+/// `getsockname` and `getpeername`. The pod is asked for only if the socket is a moved one; without it, it is left alone.
 #[must_use]
-pub fn name(socket: BorrowedFd<'_>, end: End, pod: Pod) -> Outcome<(SocketAddrV4, Family)> {
+pub fn name(socket: BorrowedFd<'_>, end: End, pod: impl FnOnce() -> Option<Pod>) -> Outcome<(SocketAddrV4, Family)> {
     let Some(local) = socket::name(socket, End::Near).ok().and_then(|name| name.vsock()) else {
         return Outcome::Foreign;
     };
+    let Some(pod) = pod() else { return Outcome::Foreign };
     let peer = match (end, local.cid) {
         // Its CID already says which of its addresses was called.
         (End::Near, cid) if cid != address::ANY => Ok(None),

@@ -7,7 +7,7 @@ use super::parking::Waited;
 use super::process::{self, read, write};
 use super::unheard::Kept;
 use super::{Supervisor, rights, swap};
-use crate::address::{self, Family};
+use crate::address;
 use crate::architecture::NATIVE;
 use crate::moved::{self, Outcome};
 use crate::socket::{self, End, Name};
@@ -20,7 +20,6 @@ use std::sync::Arc;
 /// Longest name a system call takes (struct sockaddr_storage).
 const LONGEST_NAME: usize = 128;
 const CLOSE_ON_EXEC: u32 = libc::SOCK_CLOEXEC as u32;
-const NON_BLOCKING: u32 = libc::SOCK_NONBLOCK as u32;
 
 impl Supervisor {
     pub(super) fn dispatch(self: &Arc<Self>, call: &Notification) {
@@ -66,8 +65,9 @@ impl Supervisor {
     }
 
     fn open(&self, call: &Notification) {
-        let family = if call.int(0) == libc::AF_INET6 as u32 { Family::V6 } else { Family::V4 };
-        let flags = call.int(1) & (CLOSE_ON_EXEC | NON_BLOCKING);
+        let Some((family, flags)) = moved::birth(call.int(0), call.int(1), call.int(2)) else {
+            return self.proceed(call);
+        };
         match socket::open(family, flags | CLOSE_ON_EXEC) {
             Ok(socket) => self.give_descriptor(call, socket.as_fd(), flags & CLOSE_ON_EXEC != 0),
             Err(error) => self.answer(call, Err(error)),
@@ -168,7 +168,7 @@ impl Supervisor {
     }
 
     fn name(&self, call: &Notification, socket: BorrowedFd<'_>, end: End) {
-        self.tell(call, moved::name(socket, end, self.pod), |(name, family)| {
+        self.tell(call, moved::name(socket, end, || Some(self.pod)), |(name, family)| {
             let (bytes, length) = address::encode(name, family);
             give(call.thread, call.arguments[1], call.arguments[2], &bytes[..length], Length::Whole)
         });

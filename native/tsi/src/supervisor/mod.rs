@@ -1,7 +1,6 @@
 //! The seccomp supervisor: programs of any kind, static ones too, under a filter that asks it about socket calls.
 
 mod calls;
-mod epolls;
 mod front;
 mod launch;
 mod message;
@@ -12,6 +11,7 @@ mod process;
 mod rights;
 mod signals;
 mod swap;
+mod transplant;
 mod unheard;
 
 pub use launch::{LaunchError, run};

@@ -1,9 +1,9 @@
 //! A real TCP socket in the place of a moved one, for what stays on the guest's own loopback.
 
-use super::epolls;
 use super::notify::{Listener, Notification};
 use super::process::Handles;
-use crate::tcp;
+use super::transplant;
+use crate::{epolls, tcp};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
@@ -15,9 +15,9 @@ use rustix::io::Errno;
 pub fn to_tcp(listener: &Listener, handles: &Handles, call: &Notification, moved: BorrowedFd<'_>) -> Result<(), Errno> {
     let fd = call.int(0);
     let socket = tcp::sibling(moved)?;
-    let registrations = epolls::registrations(call.thread, fd);
+    let registrations = epolls::registrations(&call.thread.to_string(), fd);
     listener.replace(call.id, socket.as_fd(), fd, closes_on_exec(call.thread, fd))?;
-    epolls::register(handles, call.thread, fd, socket.as_fd(), &registrations)
+    transplant::register(handles, call.thread, fd, socket.as_fd(), &registrations)
 }
 
 /// Whether a thread's descriptor is closed by exec: a flag of the number, which our copy does not show.
