@@ -49,6 +49,7 @@ pub(crate) struct Engine {
     outbox: VecDeque<Header>,
     credit_bytes: u32,
     strict: bool,
+    answers_strays: bool,
     session: Session,
     bells: Epoll,
 }
@@ -77,6 +78,7 @@ impl Engine {
             outbox: VecDeque::new(),
             credit_bytes: options.credit_bytes,
             strict: options.strict,
+            answers_strays: options.answers_strays,
             session,
             bells,
         })
@@ -262,10 +264,9 @@ impl Engine {
         }
     }
 
-    /// Linux answers whatever belongs to no stream by `RST`.
     fn stray(&mut self, op: Op, header: &Header) {
         self.seen.strays += 1;
-        if op != Op::Reset {
+        if op != Op::Reset && self.answers_strays {
             self.post(Header::new(header.to, header.from, Op::Reset));
         }
     }

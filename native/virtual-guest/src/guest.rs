@@ -237,6 +237,14 @@ impl Guest {
         }
     }
 
+    /// Goes at once, as a process that is killed, whatever streams there are; they are of no use afterwards.
+    ///
+    /// # Errors
+    /// As shutdown(2).
+    pub fn vanish(self) -> io::Result<()> {
+        self.engine.borrow_mut().session().control.shutdown(std::net::Shutdown::Both)
+    }
+
     /// Stops the rings as a guest that shuts down, and goes; how far the device had come in each.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub struct Options {
     pub joined: bool,
     /// Take a packet that breaks the rules for an error; else drop it, as Linux does.
     pub strict: bool,
+    /// Answer packets that belong to no stream by `RST`, as Linux does; else say nothing.
+    pub answers_strays: bool,
     /// Give the device buffers to receive into.
     pub receives: bool,
     /// The CID, for a device without configuration space.
@@ -43,6 +45,7 @@ impl Default for Options {
             indirect: false,
             joined: false,
             strict: true,
+            answers_strays: true,
             receives: true,
             cid: 3,
             patience: Duration::from_secs(10),
