@@ -32,7 +32,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { rescue_us: 250, poll_us: 0 }
+        Self { rescue_us: 1000, poll_us: 0 }
     }
 }
 

@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+use crate::batch::Batch;
 use crate::breach::Breach;
 use crate::control::session::{FROM_GUEST, Session, TO_GUEST};
 use crate::memory::Memory;
 use crate::packet;
-use crate::rings::{Direction, Ring};
+use crate::rings::{Chain, Direction, Ring};
 use crate::traffic::Traffic;
 use crate::uplink::Uplink;
 use vm_memory::VolatileSlice;
@@ -109,15 +110,12 @@ impl Device {
         let Some(Running { memory, to_guest: ring, .. }) = self.running()? else { return Ok(false) };
         let before = traffic.stats.interrupts;
         ring.hush(&memory.map)?;
-        let mut more = true;
-        let (mut parts, mut pieces) = (Vec::<VolatileSlice<'_>>::new(), Vec::new());
-        for _ in 0..TURN {
-            more = traffic.has_packets(number) && put_packet(number, ring, memory, traffic, &mut parts, &mut pieces)?;
-            if (!more || ring.unsignalled() >= BATCH) && ring.signal(&memory.map)? {
+        let (mut more, mut left, mut room) = (true, TURN, Room::default());
+        while more && left > 0 {
+            let count = if traffic.has_packets(number) { put(number, ring, memory, traffic, &mut room)? } else { 0 };
+            (more, left) = (count > 0, left.saturating_sub(count));
+            if (!more || left == 0 || ring.unsignalled() >= BATCH) && ring.signal(&memory.map)? {
                 traffic.stats.interrupts += 1;
-            }
-            if !more {
-                break;
             }
         }
         if traffic.stats.interrupts != before && rescues {
@@ -182,27 +180,55 @@ impl Device {
     }
 }
 
-/// Puts one packet into the guest's memory; false when there is none, or no room.
-fn put_packet<'m, A: Uplink, T: Uplink>(
+/// Room to work in while packets are put into the guest's memory.
+#[derive(Default)]
+struct Room<'m> {
+    parts: Vec<VolatileSlice<'m>>,
+    pieces: Vec<VolatileSlice<'m>>,
+    batch: Batch<'m>,
+    chains: Vec<Chain>,
+}
+
+impl<'m> Room<'m> {
+    /// Takes buffers from the guest's ring, as many as can be used at once.
+    fn collect(&mut self, ring: &mut Ring, memory: &'m Memory, appetite: usize) -> Result<(), Breach> {
+        self.batch.clear();
+        self.chains.clear();
+        while self.chains.len() < appetite {
+            let Some(chain) = ring.take(&memory.map, Direction::ToGuest, &mut self.parts)? else { break };
+            if self.parts.iter().map(VolatileSlice::len).sum::<usize>() <= packet::HEADER {
+                return Err(ring.fault("a buffer with no room behind the header"));
+            }
+            self.batch.add(&self.parts);
+            self.chains.push(chain);
+        }
+        Ok(())
+    }
+}
+
+/// Puts packets into the guest's memory; how many. 0 when there is none, or no room.
+fn put<'m, A: Uplink, T: Uplink>(
     number: usize,
     ring: &mut Ring,
     memory: &'m Memory,
     traffic: &mut Traffic<A, T>,
-    parts: &mut Vec<VolatileSlice<'m>>,
-    pieces: &mut Vec<VolatileSlice<'m>>,
-) -> Result<bool, Breach> {
-    let Some(chain) = ring.take(&memory.map, Direction::ToGuest, parts)? else {
-        // The guest's next buffers must wake the device; those just come are taken at once.
-        return ring.listen(&memory.map);
-    };
-    if parts.iter().map(VolatileSlice::len).sum::<usize>() <= packet::HEADER {
-        return Err(ring.fault("a buffer with no room behind the header"));
+    room: &mut Room<'m>,
+) -> Result<usize, Breach> {
+    let appetite = traffic.appetite(number);
+    room.collect(ring, memory, appetite)?;
+    // Without buffers, the guest's next ones must wake the device; those just come are used at once.
+    if room.chains.is_empty() && ring.listen(&memory.map)? {
+        room.collect(ring, memory, appetite)?;
     }
-    match traffic.transmit(number, parts, pieces) {
-        Some(written) => ring.done(&memory.map, chain, written).map(|()| true),
-        None => {
-            ring.put_back();
-            Ok(false)
-        }
+    let Room { pieces, batch, chains, .. } = room;
+    if chains.is_empty() {
+        return Ok(0);
     }
+    traffic.transmit(number, batch, pieces);
+    for (chain, length) in chains.iter().zip(batch.written()) {
+        ring.done(&memory.map, *chain, *length)?;
+    }
+    let count = batch.written().len();
+    (count..chains.len()).for_each(|_| ring.put_back());
+    Ok(count)
 }

@@ -22,6 +22,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         self.stats.packets_from_guest += 1;
         // Too short for a header: there is nobody to answer.
         let Some(header) = Header::read(parts) else { return };
+        pieces.clear();
         packet::cut(parts, packet::HEADER, header.length as usize, pieces);
         let payload = GuestBytes::new(pieces);
         let own = header.from_cid == u64::from(self.cid) && header.to_cid <= u64::from(u32::MAX);

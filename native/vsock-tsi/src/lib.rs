@@ -2,6 +2,7 @@
 //!
 //! What it speaks is described in `native/PROTOCOL.md`; how its parts fit together in this crate's README.
 
+mod batch;
 pub mod breach;
 pub mod config;
 pub mod control;

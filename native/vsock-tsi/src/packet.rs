@@ -119,9 +119,8 @@ impl Header {
     }
 }
 
-/// The part of `parts` that begins at byte `start` and is at most `length` long, into `into`.
-pub fn cut<'m>(parts: &[VolatileSlice<'m>], start: usize, length: usize, into: &mut Vec<VolatileSlice<'m>>) {
-    into.clear();
+/// Adds to `into` the part of `parts` that begins at byte `start` and is at most `length` long; how long it is.
+pub fn cut<'m>(parts: &[VolatileSlice<'m>], start: usize, length: usize, into: &mut Vec<VolatileSlice<'m>>) -> usize {
     let (mut skip, mut left) = (start, length);
     for part in parts {
         if left == 0 {
@@ -137,6 +136,7 @@ pub fn cut<'m>(parts: &[VolatileSlice<'m>], start: usize, length: usize, into: &
         }
         (skip, left) = (0, left - count);
     }
+    length - left
 }
 
 #[cfg(test)]
@@ -166,11 +166,12 @@ mod tests {
             let whole: Vec<u8> = pages.concat();
             let parts: Vec<VolatileSlice<'_>> = pages.iter_mut().map(|page| page.as_mut_slice().into()).collect();
             let mut pieces = Vec::new();
-            cut(&parts, start, length, &mut pieces);
+            let counted = cut(&parts, start, length, &mut pieces);
             let mut found = vec![0; 64];
             let count = GuestBytes::new(&pieces).copy_to(0, &mut found);
             let expected: Vec<u8> = whole.into_iter().skip(start).take(length).collect();
             prop_assert_eq!(&found[..count], &expected[..]);
+            prop_assert_eq!(counted, count);
         }
     }
 }

@@ -7,8 +7,8 @@ use rustix::fd::{AsFd, AsRawFd};
 use std::io;
 use vm_memory::VolatileSlice;
 
-/// Pieces of guest memory that one system call takes; more are left to the next call.
-const PIECES: usize = 64;
+/// Pieces of guest memory that one system call takes.
+pub const PIECES: usize = 64;
 
 /// Bytes that a guest has sent, in guest memory or held by the device.
 #[derive(Clone, Copy)]
@@ -18,9 +18,10 @@ pub struct GuestBytes<'a> {
 }
 
 impl<'a> GuestBytes<'a> {
-    /// The bytes of these slices, in order.
+    /// The bytes of these slices, in order; no more slices than one call can take.
     #[must_use]
     pub fn new(parts: &'a [VolatileSlice<'a>]) -> Self {
+        debug_assert!(parts.len() <= PIECES, "a chain has no more");
         Self { parts, length: parts.iter().map(VolatileSlice::len).sum() }
     }
 
@@ -81,9 +82,10 @@ pub struct GuestBuffers<'a> {
 }
 
 impl<'a> GuestBuffers<'a> {
-    /// The room of these slices, in order.
+    /// The room of these slices, in order; of more than one call can fill, the first.
     #[must_use]
     pub fn new(parts: &'a [VolatileSlice<'a>]) -> Self {
+        let parts = &parts[..parts.len().min(PIECES)];
         Self { parts, length: parts.iter().map(VolatileSlice::len).sum(), filled: 0 }
     }
 

@@ -5,6 +5,7 @@
 use crate::breach::Breach;
 use crate::kick::Kick;
 use crate::memory::{Map, Memory};
+use crate::pages::PIECES;
 use rustix::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use virtio_queue::{Queue, QueueOwnedT, QueueT};
@@ -12,8 +13,8 @@ use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend, VolatileSlice}
 
 /// Entries of the longest ring taken.
 const LONGEST: u16 = 1024;
-/// Descriptors of one chain; Linux uses up to 20 for a packet.
-const CHAIN: usize = 64;
+/// Descriptors of one chain, and pieces of memory; Linux uses up to 20 for a packet.
+const CHAIN: usize = PIECES;
 
 /// Which way the memory of a ring's chains is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -146,6 +146,8 @@ pub struct Stream {
     pub ended: u32,
     /// The uplink may have something to read.
     pub readable: bool,
+    /// Its last read filled all room there was: the next can fill more.
+    pub bulk: bool,
     /// The guest sends no more.
     pub guest_finished: bool,
     /// The uplink knows that the guest sends no more.
@@ -183,6 +185,7 @@ impl Stream {
             owed: Owed::default(),
             ended: 0,
             readable: false,
+            bulk: false,
             guest_finished: false,
             finish_told: false,
             broken: false,
@@ -252,8 +255,8 @@ impl Stream {
         }
     }
 
-    /// A header of this stream. What it says of credit is news to the guest.
-    pub fn header(&mut self, guest_cid: u32, op: u16, length: usize, window: u32) -> Header {
+    /// A header of this stream, without payload. What it says of credit is news to the guest.
+    pub fn header(&mut self, guest_cid: u32, op: u16, window: u32) -> Header {
         self.taken_told = self.taken();
         self.owed.take(Owed::CREDIT);
         Header {
@@ -261,7 +264,7 @@ impl Stream {
             to_cid: guest_cid.into(),
             from_port: self.key.far_port,
             to_port: self.key.guest_port,
-            length: length as u32,
+            length: 0,
             kind: packet::STREAM,
             op,
             flags: if op == op::SHUTDOWN { self.ended } else { 0 },

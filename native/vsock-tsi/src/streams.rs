@@ -111,6 +111,13 @@ impl Streams {
         }
     }
 
+    /// The stream whose turn comes next on a device has more to say than one packet.
+    #[must_use]
+    pub fn next_is_bulk(&self, device: usize) -> bool {
+        let next = self.turns[device].front().and_then(|&index| self.slots.get(index as usize));
+        next.is_some_and(|stream| stream.bulk)
+    }
+
     /// Some stream may have something for the guest.
     #[must_use]
     pub fn has_turns(&self, device: usize) -> bool {

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::packet::{self, Header, op};
+use crate::batch::{self, Batch};
+use crate::packet::op;
 use crate::pages::GuestBuffers;
 use crate::stream::{Owed, State};
 use crate::traffic::{Traffic, WINDOW};
@@ -17,100 +18,72 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         !self.resets[device].is_empty() || self.streams.has_turns(device)
     }
 
-    /// Writes the next packet of a device into guest memory; its length, or `None` when there is no packet.
-    /// `parts` hold more than a header; `pieces` is room to work in.
-    pub fn transmit<'m>(
-        &mut self,
-        device: usize,
-        parts: &[VolatileSlice<'m>],
-        pieces: &mut Vec<VolatileSlice<'m>>,
-    ) -> Option<u32> {
-        if let Some(header) = self.resets[device].pop_front() {
-            return Some(self.write_header(&header, parts));
-        }
-        loop {
-            let index = self.streams.turn(device)?;
-            let written = self.take_turn(index, parts, pieces);
-            self.streams.queue(index);
-            if written.is_some() {
-                return written;
-            }
-        }
+    /// Buffers that the next packets of a device could use at once.
+    #[must_use]
+    pub fn appetite(&self, device: usize) -> usize {
+        if self.resets[device].is_empty() && self.streams.next_is_bulk(device) { batch::PACKETS } else { 1 }
     }
 
-    fn take_turn<'m>(
-        &mut self,
-        index: u32,
-        parts: &[VolatileSlice<'m>],
-        pieces: &mut Vec<VolatileSlice<'m>>,
-    ) -> Option<u32> {
-        let stream = self.streams.at(index)?;
+    /// Writes the next packets of a device into guest memory, into one buffer at least; none when there is no packet.
+    /// `pieces` is room to work in.
+    pub fn transmit<'m>(&mut self, device: usize, batch: &mut Batch<'m>, pieces: &mut Vec<VolatileSlice<'m>>) {
+        if let Some(header) = self.resets[device].pop_front() {
+            batch.write(&header);
+        }
+        while batch.written().is_empty()
+            && let Some(index) = self.streams.turn(device)
+        {
+            self.take_turn(index, batch, pieces);
+            self.streams.queue(index);
+        }
+        self.stats.packets_to_guest += batch.written().len() as u64;
+    }
+
+    fn take_turn<'m>(&mut self, index: u32, batch: &mut Batch<'m>, pieces: &mut Vec<VolatileSlice<'m>>) {
+        let Some(stream) = self.streams.at(index) else { return };
         if stream.state == State::Ending {
-            let header = stream.header(self.cid, op::RST, 0, 0);
-            self.remove(index);
-            return Some(self.write_header(&header, parts));
+            batch.write(&stream.header(self.cid, op::RST, 0));
+            return self.remove(index);
         }
         for (owed, op) in [(Owed::REQUEST, op::REQUEST), (Owed::RESPONSE, op::RESPONSE)] {
             if stream.owed.take(owed) {
-                let header = stream.header(self.cid, op, 0, WINDOW);
-                return Some(self.write_header(&header, parts));
+                return batch.write(&stream.header(self.cid, op, WINDOW));
             }
         }
-        if stream.can_read()
-            && let Some(written) = self.data_turn(index, parts, pieces)
-        {
-            return Some(written);
+        if stream.can_read() && self.data_turn(index, batch, pieces) {
+            return;
         }
-        let stream = self.streams.at(index)?;
+        let Some(stream) = self.streams.at(index) else { return };
         for (owed, op) in [(Owed::SHUTDOWN, op::SHUTDOWN), (Owed::CREDIT, op::CREDIT_UPDATE)] {
             if stream.owed.take(owed) {
-                let header = stream.header(self.cid, op, 0, WINDOW);
                 self.stats.credit_updates_sent += u64::from(op == op::CREDIT_UPDATE);
-                return Some(self.write_header(&header, parts));
+                return batch.write(&stream.header(self.cid, op, WINDOW));
             }
         }
-        None
     }
 
-    /// Reads from the uplink into guest memory, behind the room for a header.
-    fn data_turn<'m>(
-        &mut self,
-        index: u32,
-        parts: &[VolatileSlice<'m>],
-        pieces: &mut Vec<VolatileSlice<'m>>,
-    ) -> Option<u32> {
-        let stream = self.streams.at(index)?;
-        packet::cut(parts, packet::HEADER, stream.credit(), pieces);
+    /// Reads from the uplink into guest memory, behind the room for headers; whether there was something.
+    fn data_turn<'m>(&mut self, index: u32, batch: &mut Batch<'m>, pieces: &mut Vec<VolatileSlice<'m>>) -> bool {
+        let Some(stream) = self.streams.at(index) else { return false };
+        let room = batch.room(stream.credit(), pieces);
         let (id, far, outbound) = (StreamId { index, generation: stream.generation }, stream.far, stream.outbound);
         let result = self.side(far).read(id, &mut GuestBuffers::new(pieces));
-        let stream = self.streams.at(index)?;
+        let Some(stream) = self.streams.at(index) else { return false };
         match result {
             Ok(0) => {
                 stream.tell_end(true);
                 self.settle(index);
-                None
             }
             Ok(count) => {
                 stream.bytes_to_guest += count as u64;
-                let header = stream.header(self.cid, op::RW, count, WINDOW);
+                stream.bulk = count == room;
+                batch.write_data(&stream.header(self.cid, op::RW, WINDOW), count);
                 self.flow(far, outbound).bytes_to_guest += count as u64;
-                Some(self.write_header(&header, parts) + count as u32)
+                return true;
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                stream.readable = false;
-                None
-            }
-            Err(_) => {
-                self.reset(index);
-                None
-            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => stream.readable = false,
+            Err(_) => self.reset(index),
         }
-    }
-
-    fn write_header(&mut self, header: &Header, parts: &[VolatileSlice<'_>]) -> u32 {
-        self.stats.packets_to_guest += 1;
-        let written = header.write(parts);
-        debug_assert!(written, "the device takes no chain shorter than a header");
-        packet::HEADER as u32
+        false
     }
 }

@@ -225,7 +225,11 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         stream.held = Default::default();
         stream.state = State::Lingering;
         match state {
-            State::Calling | State::Open | State::Draining => self.side(far).close(id, reset),
+            State::Open | State::Draining => self.side(far).close(id, reset),
+            State::Calling => {
+                self.side(far).close(id, reset);
+                self.flow(far, outbound).refused += 1;
+            }
             State::Ringing => {
                 self.side(far).answered(id, false);
                 self.flow(far, outbound).refused += 1;
@@ -323,3 +327,10 @@ fn count_share(stats: &mut GuestStats, stream: &Stream) {
         stats.inbound_ports.add(stream.key.guest_port, share);
     }
 }
+
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
