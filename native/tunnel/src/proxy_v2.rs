@@ -125,7 +125,7 @@ mod tests {
         }
 
         #[test]
-        fn a_changed_byte_of_the_fixed_part_is_refused(one in announced(), at in 0usize..15, by in 1u8..) {
+        fn a_changed_byte_of_the_fixed_part_is_refused(one in announced(), at in 0usize..14, by in 1u8..) {
             let mut bytes = write(one);
             bytes[at] ^= by;
             prop_assert!(parse(&bytes).is_err());
