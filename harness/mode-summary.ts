@@ -27,6 +27,7 @@ export function modeLines(record: RunRecord): string[] {
       say: (value) => `capacity ${value}`,
     },
   ]
+  const width = Math.max(12, ...run.modes.map(({ name }) => name.length + 2))
   return run.modes.map(({ name }) => {
     const shots = run.shots.filter((shot) => shot.mode === name && shot.block > 0)
     const figures = shown.flatMap(({ cell, metric, quantity, say }) => {
@@ -34,6 +35,6 @@ export function modeLines(record: RunRecord): string[] {
       return values.length > 0 ? [say(human(quantile(values, 0.5), quantity).replace('\u00a0', ' '))] : []
     })
     const valid = shots.filter((shot) => shot.valid).length
-    return `${name.padEnd(12)}${figures.join(', ') || 'nothing valid'} (${valid} of ${shots.length} shots valid)`
+    return `${name.padEnd(width)}${figures.join(', ') || 'nothing valid'} (${valid} of ${shots.length} shots valid)`
   })
 }

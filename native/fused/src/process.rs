@@ -41,9 +41,8 @@ impl Process {
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let poller = Rc::new(Poller::new().context("epoll")?);
         let tunnels = Tunnels::new(Node::new(&config.pods, Rc::clone(&poller), NODE)?);
-        let guests = Guests::new(&config.guests, config.pace, &poller, |number, guest| {
-            tunnels.uplink(number, &guest.name).ok_or_else(|| std::io::Error::other("a guest without a pod"))
-        })?;
+        let guests =
+            Guests::new(&config.guests, config.pace, &poller, |number, guest| tunnels.uplink(number, &guest.name))?;
         let (told, tell) = UnixStream::pair().context("socket pair for signals")?;
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
             signal_hook::low_level::pipe::register(signal, tell.try_clone()?).context("registering for signals")?;
@@ -80,7 +79,7 @@ impl Process {
         let mut patience = None;
         for _ in 0..ROUNDS {
             let told = self.tunnels.turn(&mut self.guests);
-            patience = self.guests.run();
+            patience = self.guests.run()?;
             if !told && patience != Some(Duration::ZERO) {
                 break;
             }
@@ -98,7 +97,7 @@ impl Process {
     fn handle(&mut self, event: Event) -> anyhow::Result<bool> {
         match (event.token.owner(), event.token.index()) {
             (NODE, _) => self.tunnels.on_event(event),
-            (owner::DEVICES | owner::AGENTS, _) => self.guests.handle(event),
+            (owner::DEVICES | owner::AGENTS, _) => self.guests.handle(event)?,
             (_, STDIN) => self.control()?,
             // The second signal ends the process at once.
             _ if self.ends_at.is_some() => return Ok(false),

@@ -60,14 +60,16 @@ impl Tunnels {
         Self(Rc::new(RefCell::new(Shared { node, pairs: Vec::new(), served: Vec::new() })))
     }
 
-    /// The uplink of a guest, which is its pod's application; `None` when no pod has this name.
-    #[must_use]
-    pub fn uplink(&self, guest: u16, name: &str) -> Option<Hbone> {
+    /// The uplink of a guest, which is its pod's application.
+    ///
+    /// # Errors
+    /// When no pod has this name, or its port for tunnels cannot be had.
+    pub fn uplink(&self, guest: u16, name: &str) -> io::Result<Hbone> {
         let mut shared = self.0.borrow_mut();
-        let pod = shared.node.pod(name)?;
-        shared.node.serve(pod);
+        let pod = shared.node.pod(name).ok_or_else(|| io::Error::other("a guest without a pod"))?;
+        shared.node.serve(pod).map_err(io::Error::other)?;
         shared.served.push((pod, guest));
-        Some(Hbone { shared: Rc::clone(&self.0), guest, pod, tunnels: Vec::new() })
+        Ok(Hbone { shared: Rc::clone(&self.0), guest, pod, tunnels: Vec::new() })
     }
 
     /// Hands an event to the node.
@@ -94,7 +96,7 @@ impl Tunnels {
             // The guest was told when it called, as an application behind a redirect is.
             Notice::Opened(_) => return,
             // The tunnel is gone already: reading says so.
-            Notice::Refused(tunnel) => (tunnel, Readiness::Broken),
+            Notice::Refused { stream: tunnel, .. } => (tunnel, Readiness::Broken),
             Notice::Readable(tunnel) => (tunnel, Readiness::Readable),
             Notice::Writable(tunnel) => (tunnel, Readiness::Writable),
         };
