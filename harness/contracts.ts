@@ -143,7 +143,7 @@ export interface Testbed {
 // ---------------------------------------------------------------- which way it goes
 
 /** What a mode can be varied by: `--mode ambient@proxy=tunnel`, or for every mode that knows it `--proxy tunnel`. */
-export type SettingName = 'proxy' | 'sandboxed'
+export type SettingName = 'proxy' | 'sandboxed' | 'tsi'
 /** Choices of each setting; the first is what the plain mode has. */
 export type Settings = Readonly<Partial<Record<SettingName, readonly [string, ...string[]]>>>
 export type Chosen = Readonly<Partial<Record<SettingName, string>>>

@@ -21,13 +21,14 @@ const calledStats = (pod: string) => ({
   ...downstreamTlsStats(`${pod}_hbone`, `${pod}_hbone`),
 })
 
-export async function startEnvoyNodeProxy({ bed, node, pki, pods }: NodeProxySpec): Promise<NodeProxy> {
+export async function startEnvoyNodeProxy({ bed, node, pki, pods, pin }: NodeProxySpec): Promise<NodeProxy> {
   const name = nodeProxyName(node)
   const envoy = await startEnvoy({
     component: name,
     place: node.place,
     folder: join(bed.stateDir, node.plan.role),
     concurrency: bed.proxyConcurrency,
+    pin,
     configure: (adminSocket) => nodeProxyBootstrap(name, adminSocket, pki, pods),
   })
   return {

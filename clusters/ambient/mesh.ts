@@ -2,11 +2,11 @@
  * Ambient on the local provider: a node proxy per node, HBONE between them, and two ends whose applications reach it by
  * rules in their pod or by a sandbox's device. Who reaches whom, and by which end, is what the modes differ in.
  */
-import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
+import type { Fact, Observation, Pin, Traffic } from '../../harness/contracts.ts'
 import type { Pki } from '../pki/pki.ts'
 import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
 import type { Probe } from '../proof/probes.ts'
-import type { LocalBed } from '../providers/local/bed.ts'
+import type { LocalBed, Node } from '../providers/local/bed.ts'
 import type { MeshEnd } from './end.ts'
 import type { EnrolledPod } from './enrolled.ts'
 import { startEnvoyNodeProxy } from './envoy-node-proxy.ts'
@@ -28,6 +28,8 @@ export interface MeshPlan {
   readonly client: MeshEnd
   readonly server: MeshEnd
   readonly startProxy: (spec: NodeProxySpec) => Promise<NodeProxy>
+  /** Left out: with the datapath. */
+  readonly pinOf?: (node: Node) => Pin
 }
 
 export interface AmbientMesh {
@@ -53,12 +55,14 @@ const enrolled = ({ pki, reach }: MeshPlan, own: MeshEnd, other: MeshEnd): Enrol
 
 /** Lays both ends and the node proxies: one on each node that has a pod. */
 export async function layAmbient(plan: MeshPlan): Promise<AmbientMesh> {
-  const { bed, pki, client, server, startProxy } = plan
+  const { bed, pki, client, server, startProxy, pinOf = () => 'datapath' as const } = plan
   const pods = [enrolled(plan, client, server), enrolled(plan, server, client)] as const
   const oneNode = client.pod.node === server.pod.node
+  const startOn = (node: Node, enrolledThere: readonly EnrolledPod[]) =>
+    startProxy({ bed, node, pki, pods: enrolledThere, pin: pinOf(node) })
   const [clientProxy, otherProxy] = await Promise.all([
-    startProxy({ bed, node: client.pod.node, pki, pods: oneNode ? pods : [pods[0]] }),
-    oneNode ? undefined : startProxy({ bed, node: server.pod.node, pki, pods: [pods[1]] }),
+    startOn(client.pod.node, oneNode ? pods : [pods[0]]),
+    oneNode ? undefined : startOn(server.pod.node, [pods[1]]),
     client.lay(),
     server.lay(),
   ])

@@ -1,5 +1,5 @@
 /** A node proxy, whichever software it is: started the same way, asked for the same counters. */
-import type { Fact, Observation } from '../../harness/contracts.ts'
+import type { Fact, Observation, Pin } from '../../harness/contracts.ts'
 import type { Proc } from '../../harness/process.ts'
 import type { Pki } from '../pki/pki.ts'
 import type { Probe } from '../proof/probes.ts'
@@ -30,6 +30,7 @@ export interface NodeProxySpec {
   readonly node: Node
   readonly pki: Pki
   readonly pods: readonly EnrolledPod[]
+  readonly pin: Pin
 }
 
 /** Component name of a node's proxy in samples.csv. */

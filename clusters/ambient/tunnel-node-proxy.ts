@@ -132,7 +132,7 @@ export interface TunnelTool {
 
 /** Starts dpb-tunnel or dpb-fused with its configuration. */
 export async function startTunnelTool(
-  { bed, node }: Pick<NodeProxySpec, 'bed' | 'node'>,
+  { bed, node, pin }: Pick<NodeProxySpec, 'bed' | 'node' | 'pin'>,
   tool: 'tunnel' | 'fused',
   config: Readonly<Record<string, unknown>>,
 ): Promise<TunnelTool> {
@@ -146,7 +146,7 @@ export async function startTunnelTool(
     component: nodeProxyName(node),
     role: 'proxy',
     argv: [nativeTool(tool), '--config', file],
-    pin: 'datapath',
+    pin,
     ready: /"event":\s*"ready"/,
     onLine: (line) => {
       version ||= /"version":\s*"([^"]+)"/.exec(line)?.[1] ?? ''
@@ -157,8 +157,8 @@ export async function startTunnelTool(
   return { proc, version, stats: () => lines.ask(proc, 'stats') }
 }
 
-export async function startTunnelNodeProxy({ bed, node, pki, pods }: NodeProxySpec): Promise<NodeProxy> {
-  const tool = await startTunnelTool({ bed, node }, 'tunnel', { pods: pods.map((pod) => tunnelPod(pod, pki)) })
+export async function startTunnelNodeProxy({ bed, node, pki, pods, pin }: NodeProxySpec): Promise<NodeProxy> {
+  const tool = await startTunnelTool({ bed, node, pin }, 'tunnel', { pods: pods.map((pod) => tunnelPod(pod, pki)) })
   const software = `dpb-tunnel ${tool.version}`
   const stats = async () => (await tool.stats())['pods'] as Readonly<Record<string, TunnelPodStats>>
   return {

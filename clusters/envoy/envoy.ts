@@ -2,7 +2,7 @@
 import { chown, mkdir, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import type { Place } from '../../harness/contracts.ts'
+import type { Pin, Place } from '../../harness/contracts.ts'
 import { BenchError } from '../../harness/errors.ts'
 import type { Proc } from '../../harness/process.ts'
 import { ENVOY_BINARY, ENVOY_VERSION } from '../../setup/versions.mjs'
@@ -19,6 +19,8 @@ export interface EnvoySpec {
   /** Folder for the configuration and the admin socket; made here. */
   readonly folder: string
   readonly concurrency: number
+  /** Left out: with the datapath. */
+  readonly pin?: Pin
   /** A sidecar runs as 1337; a node proxy keeps root, with few capabilities, because it opens sockets in pods. */
   readonly uid?: number
   readonly configure: (adminSocket: string) => Bootstrap
@@ -110,7 +112,7 @@ export async function startEnvoy(spec: EnvoySpec): Promise<Envoy> {
       '--log-level',
       'warning',
     ],
-    pin: 'datapath',
+    pin: spec.pin ?? 'datapath',
     ...(spec.uid === undefined ? {} : { uid: spec.uid }),
   })
   await untilReady(proc, adminSocket)

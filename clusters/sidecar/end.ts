@@ -1,5 +1,5 @@
 /** One end of a mesh of sidecars, and the two kinds of it. */
-import type { Fact, Observation, Traffic } from '../../harness/contracts.ts'
+import type { Fact, Observation, Pin, Traffic } from '../../harness/contracts.ts'
 import type { Captured, Change } from '../ambient/end.ts'
 import type { DeviceSockets } from '../ambient/enrolled.ts'
 import type { Envoy } from '../envoy/envoy.ts'
@@ -24,6 +24,8 @@ export interface SidecarEnd {
   readonly versions: Readonly<Record<string, string>>
   /** Sockets of the device behind which the application is, if it is not beside the sidecar. */
   readonly device?: DeviceSockets
+  /** Of the sidecar; left out: with the datapath. */
+  readonly pin?: Pin
   lay(): Promise<void>
   probes(sidecar: Envoy): readonly Probe[]
   standing(now: Observation): readonly Fact[]
@@ -68,7 +70,7 @@ export async function besideSidecar(pod: Pod): Promise<SidecarEnd> {
 }
 
 /** The application in a sandbox, the sidecar outside of it, a vsock device between. */
-export async function outsideSandbox(sandboxed: SandboxedPod, destination: Destination): Promise<SidecarEnd> {
+export async function outsideSandbox(sandboxed: SandboxedPod, destination: Destination, pin: Pin): Promise<SidecarEnd> {
   const { pod, entrance } = sandboxed
   const prefix = pod.role
   if (entrance.kind !== 'device') throw new Error('a sidecar outside of a sandbox is reached by its device')
@@ -76,6 +78,7 @@ export async function outsideSandbox(sandboxed: SandboxedPod, destination: Desti
     pod,
     versions: { iptables: await iptablesVersion(pod.place), ...sandboxed.versions },
     device: entrance.sockets,
+    pin,
     lay: () => layRules(pod.place, sidecarRedirect),
     probes: ({ proc }) => [
       deviceProbe(prefix, sandboxed, destination),

@@ -116,6 +116,7 @@ async function startSidecar(bed: LocalBed, pki: Pki, end: SidecarEnd, peer: Side
     place: pod.place,
     folder: join(bed.stateDir, `${pod.role}-sidecar`),
     concurrency: bed.proxyConcurrency,
+    pin: end.pin ?? 'datapath',
     uid: proxyUid,
     configure: (adminSocket) =>
       sidecarBootstrap({
