@@ -62,11 +62,7 @@ unsafe fn with_name(
     {
         match moved(socket, given, pod) {
             Outcome::Done(result) => return tell(result.map(|()| 0)),
-            Outcome::NeedsTcp => {
-                if let Err(error) = swap::to_tcp(socket) {
-                    return tell(Err(error));
-                }
-            }
+            Outcome::Replace(new, result) => return tell(swap::replace(socket, &new).and(result).map(|()| 0)),
             Outcome::Foreign => {}
         }
     }

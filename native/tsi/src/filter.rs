@@ -5,8 +5,7 @@
 
 use crate::architecture::Architecture;
 use crate::options::{
-    IP, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6, READ_OF_SOCKET, SET_OF_SOCKET, SOL_SOCKET, TCP, TCP_CONGESTION,
-    names,
+    IP, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6, READ_OF_SOCKET, SOL_SOCKET, TCP, TCP_CONGESTION, names,
 };
 
 /// SECCOMP_RET_* (include/uapi/linux/seccomp.h).
@@ -53,9 +52,10 @@ pub struct Rule {
     pub answer: u32,
 }
 
-/// The rules of TSI, tried in order; calls that meet none are allowed.
+/// The rules of TSI, tried in order; calls that meet none are allowed. `set_of_socket`: options of SOL_SOCKET the kernel
+/// refuses to set on vsock.
 #[must_use]
-pub fn rules(machine: &Architecture) -> Vec<Rule> {
+pub fn rules(machine: &Architecture, set_of_socket: &[u32]) -> Vec<Rule> {
     let rule = |call, tests, answer| Rule { call, tests, answer };
     let option = |level, options| vec![Test::OneOf(1, vec![level]), Test::OneOf(2, options)];
     let mut tcp = names(&TCP);
@@ -65,7 +65,7 @@ pub fn rules(machine: &Architecture) -> Vec<Rule> {
         Test::Masked(1, TYPE_MASK, STREAM),
         Test::OneOf(2, PROTOCOLS.to_vec()),
     ];
-    vec![
+    let mut rules = vec![
         rule(machine.setsockopt, option(IPPROTO_TCP, tcp), SUCCEED),
         rule(machine.setsockopt, vec![Test::OneOf(1, vec![IPPROTO_TCP])], REFUSE_OPTION),
         rule(machine.socket, stream, NOTIFY),
@@ -80,11 +80,14 @@ pub fn rules(machine: &Architecture) -> Vec<Rule> {
         rule(machine.getsockopt, option(IPPROTO_IPV6, names(&IPV6)), NOTIFY),
         rule(machine.setsockopt, option(IPPROTO_IP, names(&IP)), NOTIFY),
         rule(machine.setsockopt, option(IPPROTO_IPV6, names(&IPV6)), NOTIFY),
-        rule(machine.setsockopt, option(SOL_SOCKET, SET_OF_SOCKET.to_vec()), NOTIFY),
         rule(machine.bind, vec![], NOTIFY),
         rule(machine.listen, vec![], NOTIFY),
         rule(machine.ioctl, vec![Test::OneOf(1, IOCTLS.to_vec())], NOTIFY),
-    ]
+    ];
+    if !set_of_socket.is_empty() {
+        rules.push(rule(machine.setsockopt, option(SOL_SOCKET, set_of_socket.to_vec()), NOTIFY));
+    }
+    rules
 }
 
 /// One instruction as the kernel reads it (struct sock_filter).

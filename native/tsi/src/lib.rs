@@ -9,6 +9,6 @@ pub mod hello;
 pub mod moved;
 pub mod options;
 mod port;
+mod sibling;
 pub mod socket;
 pub mod supervisor;
-pub mod tcp;

@@ -6,10 +6,10 @@
 use crate::address::{self, Family, Pod, Route, Seat, Vsock};
 use crate::filter;
 use crate::options;
-use crate::port;
 use crate::socket::{self, End};
+use crate::{port, sibling};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::net::SocketAddrV4;
 
@@ -29,14 +29,14 @@ pub fn birth(domain: u32, kind: u32, protocol: u32) -> Option<(Family, u32)> {
 }
 
 /// What became of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome<T> {
     /// It was made, with this result.
     Done(Result<T, Errno>),
     /// The socket is not a moved one: the kernel shall make the call as it is.
     Foreign,
-    /// The socket has to be a real TCP one first, then the kernel shall make the call as it is.
-    NeedsTcp,
+    /// It was made, with this result, on another socket, which must take the place of the program's.
+    Replace(OwnedFd, Result<T, Errno>),
 }
 
 /// `connect`.
@@ -48,7 +48,7 @@ pub fn connect(socket: BorrowedFd<'_>, name: &[u8], pod: Pod) -> Outcome<()> {
     };
     match address::route(to, pod) {
         Ok(Route::Moved(to)) => connect_moved(socket, to),
-        Ok(Route::Loopback(to)) => connect_loopback(socket, to),
+        Ok(Route::Loopback(to)) => connect_loopback(socket, to, name),
         Err(error) if socket::is_vsock(socket) => Outcome::Done(Err(error)),
         Err(_) => Outcome::Foreign,
     }
@@ -65,37 +65,55 @@ fn connect_moved(socket: BorrowedFd<'_>, to: Vsock) -> Outcome<()> {
             let _refused = take_error(socket);
             Outcome::Done(Err(Errno::CONNREFUSED))
         }
-        Err(Errno::ALREADY) => Outcome::Done(Err(connecting(socket))),
+        Err(Errno::ALREADY) => connecting(socket),
         // A listener, or a connection of which one half is closed.
         Err(Errno::INVAL) => Outcome::Done(Err(Errno::ISCONN)),
         Err(error) => Outcome::Done(Err(error)),
     }
 }
 
-/// Why a second connect fails, in TCP's words: still on its way, refused, or refused and told already.
-fn connecting(socket: BorrowedFd<'_>) -> Errno {
+/// A second connect, as TCP answers it: still on its way, refused, or refused and told already. A moved socket stays in
+/// this state for ever, so one that was refused is replaced, for a third try.
+fn connecting(socket: BorrowedFd<'_>) -> Outcome<()> {
     if !is_writable(socket) {
-        return Errno::ALREADY;
+        return Outcome::Done(Err(Errno::ALREADY));
     }
-    take_error(socket).err().unwrap_or(Errno::CONNABORTED)
+    let refused = take_error(socket).err().unwrap_or(Errno::CONNABORTED);
+    match sibling::moved(socket) {
+        Ok(fresh) => Outcome::Replace(fresh, Err(refused)),
+        Err(_) => Outcome::Done(Err(refused)),
+    }
 }
 
-/// The guest's own loopback answers at once, so waiting for it blocks nobody; who is not there is looked for by TCP.
-fn connect_loopback(socket: BorrowedFd<'_>, to: Vsock) -> Outcome<()> {
+/// The guest's own loopback answers at once, so waiting for it blocks nobody. Who is not there is looked for by TCP.
+fn connect_loopback(socket: BorrowedFd<'_>, to: Vsock, name: &[u8]) -> Outcome<()> {
     match connect_moved(socket, to) {
         Outcome::Done(Err(Errno::INPROGRESS)) => {
             let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
             let _ready = poll(&mut fds, None);
-            match take_error(socket) {
-                Ok(()) => Outcome::Done(Err(Errno::INPROGRESS)),
-                Err(_) => Outcome::NeedsTcp,
+            if fds[0].revents().contains(PollFlags::ERR) {
+                // The refusal stays in the socket, where the program looks for it.
+                return connect_tcp(socket, name, Errno::INPROGRESS);
             }
+            Outcome::Done(Err(Errno::INPROGRESS))
         }
-        // No loopback module, or nobody at this port.
+        // Nobody at this port, or no loopback module.
         Outcome::Done(Err(Errno::CONNREFUSED | Errno::NODEV | Errno::NETUNREACH | Errno::TIMEDOUT)) => {
-            Outcome::NeedsTcp
+            connect_tcp(socket, name, Errno::CONNREFUSED)
         }
         outcome => outcome,
+    }
+}
+
+/// Replaces the socket by a real TCP one if that finds somebody; else it stays as it is.
+fn connect_tcp(socket: BorrowedFd<'_>, name: &[u8], otherwise: Errno) -> Outcome<()> {
+    let Ok(tcp) = sibling::tcp(socket) else { return Outcome::Done(Err(otherwise)) };
+    match socket::connect_as(tcp.as_fd(), name) {
+        Ok(()) => Outcome::Replace(tcp, Ok(())),
+        Err(Errno::INPROGRESS) if !is_writable(tcp.as_fd()) || take_error(tcp.as_fd()).is_ok() => {
+            Outcome::Replace(tcp, Err(Errno::INPROGRESS))
+        }
+        Err(_) => Outcome::Done(Err(otherwise)),
     }
 }
 
@@ -124,9 +142,15 @@ pub fn bind(socket: BorrowedFd<'_>, name: &[u8], pod: Pod, may_bind: impl FnOnce
     };
     match address::seat(at, pod) {
         Err(error) => Outcome::Done(Err(error)),
-        Ok(Seat::Loopback) => Outcome::NeedsTcp,
         Ok(Seat::Moved(Vsock { cid, port: 0 })) => Outcome::Done(port::bind_free(socket, cid)),
-        Ok(Seat::Moved(_)) if !may_bind(at.port()) => Outcome::Done(Err(Errno::ACCESS)),
+        Ok(_) if at.port() != 0 && !may_bind(at.port()) => Outcome::Done(Err(Errno::ACCESS)),
+        Ok(Seat::Loopback) => {
+            let bound = sibling::tcp(socket).and_then(|tcp| socket::bind_as(tcp.as_fd(), name).map(|()| tcp));
+            match bound {
+                Ok(tcp) => Outcome::Replace(tcp, Ok(())),
+                Err(error) => Outcome::Done(Err(error)),
+            }
+        }
         Ok(Seat::Moved(at)) => Outcome::Done(socket::bind(socket, at)),
     }
 }

@@ -23,7 +23,7 @@ pub const SO_DOMAIN: u32 = 39;
 
 /// Options of SOL_SOCKET that are read from us.
 pub const READ_OF_SOCKET: [u32; 3] = [SO_ERROR, SO_PROTOCOL, SO_DOMAIN];
-/// Options of SOL_SOCKET that are set through us.
+/// Options of SOL_SOCKET some kernels refuse to set on vsock, though nothing would come of them there.
 pub const SET_OF_SOCKET: [u32; 1] = [SO_REUSEPORT];
 
 /// TCP_INFO

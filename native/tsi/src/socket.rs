@@ -220,6 +220,15 @@ pub fn set_option(socket: BorrowedFd<'_>, level: i32, option: i32, value: &[u8])
     unsafe { call(libc::SYS_setsockopt, from) }.map(drop)
 }
 
+/// Those of some options of SOL_SOCKET, switches all, that this kernel refuses to set on vsock.
+#[must_use]
+pub fn refused_options(options: &[u32]) -> Vec<u32> {
+    let Ok(socket) = open(Family::V4, libc::SOCK_CLOEXEC as u32) else { return Vec::new() };
+    let on = 1i32.to_ne_bytes();
+    let is_refused = |option: u32| set_option(socket.as_fd(), libc::SOL_SOCKET, option as i32, &on).is_err();
+    options.iter().copied().filter(|&option| is_refused(option)).collect()
+}
+
 /// Whether a descriptor is a vsock socket.
 #[must_use]
 pub fn is_vsock(socket: BorrowedFd<'_>) -> bool {

@@ -31,14 +31,14 @@ impl Supervisor {
         } else if number == NATIVE.accept || number == NATIVE.accept4 {
             self.accept(call);
         } else if let Ok(socket) = self.handles.descriptor(call.thread, call.int(0)) {
-            self.on_socket(call, &socket);
+            self.on_socket(call, socket);
         } else {
             // No such descriptor; the kernel says it best.
             self.proceed(call);
         }
     }
 
-    fn on_socket(&self, call: &Notification, socket: &OwnedFd) {
+    fn on_socket(&self, call: &Notification, socket: OwnedFd) {
         let fd = socket.as_fd();
         let number = call.number;
         if number == NATIVE.getsockname {
@@ -58,7 +58,7 @@ impl Supervisor {
             let told = |value: i32| write(call.thread, [(call.arguments[2], &value.to_ne_bytes()[..])]);
             self.tell(call, moved::ioctl(fd, call.int(1)), told);
         } else if number == NATIVE.bind {
-            self.bind(call, fd);
+            self.bind(call, socket);
         } else {
             self.proceed(call);
         }
@@ -85,28 +85,25 @@ impl Supervisor {
         if let Err(error) = self.about_to_wait() {
             return self.answer(call, Err(error));
         }
-        match moved::connect(socket.as_fd(), name, self.pod) {
-            Outcome::Done(result) => self.answer_or_keep(call, result),
-            Outcome::Foreign => self.proceed(call),
-            Outcome::NeedsTcp => self.continue_with_tcp(call, socket.as_fd()),
-        }
+        let outcome = moved::connect(socket.as_fd(), name, self.pod);
+        self.finish(call, socket, outcome);
     }
 
-    fn bind(&self, call: &Notification, socket: BorrowedFd<'_>) {
+    fn bind(&self, call: &Notification, socket: OwnedFd) {
         let Some((name, length)) = self.name_given(call) else { return self.proceed(call) };
         let may_bind = |port| rights::may_bind(call.thread, port);
-        match moved::bind(socket, &name[..length], self.pod, may_bind) {
-            Outcome::Done(result) => self.answer_or_keep(call, result),
-            Outcome::Foreign => self.proceed(call),
-            Outcome::NeedsTcp => self.continue_with_tcp(call, socket),
-        }
+        let outcome = moved::bind(socket.as_fd(), &name[..length], self.pod, may_bind);
+        self.finish(call, socket, outcome);
     }
 
-    /// Puts a real TCP socket in the moved one's place; the kernel then makes the call on it.
-    fn continue_with_tcp(&self, call: &Notification, socket: BorrowedFd<'_>) {
-        match swap::to_tcp(&self.listener, &self.handles, call, socket) {
-            Ok(()) => self.proceed(call),
-            Err(error) => self.answer(call, Err(error)),
+    fn finish(&self, call: &Notification, socket: OwnedFd, outcome: Outcome<()>) {
+        match outcome {
+            Outcome::Done(result) => self.answer_or_keep(call, result),
+            Outcome::Foreign => self.proceed(call),
+            Outcome::Replace(new, result) => {
+                let replaced = swap::replace(&self.listener, &self.handles, call, socket, &new);
+                self.answer_or_keep(call, replaced.and(result));
+            }
         }
     }
 
@@ -185,7 +182,7 @@ impl Supervisor {
     fn tell<T>(&self, call: &Notification, outcome: Outcome<T>, hand_over: impl FnOnce(T) -> Result<(), Errno>) {
         match outcome {
             Outcome::Done(result) => self.answer(call, result.and_then(hand_over)),
-            Outcome::Foreign | Outcome::NeedsTcp => self.proceed(call),
+            Outcome::Foreign | Outcome::Replace(..) => self.proceed(call),
         }
     }
 

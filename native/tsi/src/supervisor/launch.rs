@@ -9,8 +9,8 @@ use super::notify::{self, Listener};
 use super::{Supervisor, front, signals};
 use crate::address::Pod;
 use crate::architecture::NATIVE;
-use crate::filter;
 use crate::hello::ADDRESS_VARIABLE;
+use crate::{filter, options, socket};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
@@ -121,7 +121,8 @@ fn fetch(child: Pid, fd: i32) -> Result<OwnedFd, LaunchError> {
 /// In the program's process. Returns an exit code if there is no program.
 fn become_program(program: &[OsString], pod: Pod, tell_number: &OwnedFd, go: &OwnedFd) -> i32 {
     let _never_fails = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let listener = match notify::install(&filter::assemble(&NATIVE, &filter::rules(&NATIVE))) {
+    let rules = filter::rules(&NATIVE, &socket::refused_options(&options::SET_OF_SOCKET));
+    let listener = match notify::install(&filter::assemble(&NATIVE, &rules)) {
         Ok(listener) => Some(listener),
         Err(Errno::BUSY) => None,
         Err(error) => return complain(&format_args!("seccomp: {error}; the kernel needs CONFIG_SECCOMP_FILTER")),

@@ -1,23 +1,30 @@
-//! A real TCP socket in the place of a moved one, for what stays on the guest's own loopback.
+//! Another socket in the place of a program's.
 
 use super::notify::{Listener, Notification};
 use super::process::Handles;
 use super::transplant;
-use crate::{epolls, tcp};
-use rustix::fd::{AsFd, BorrowedFd};
+use crate::epolls;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 
-/// Puts a TCP socket with the same options and flags at the descriptor a call is about, and registers it with the epoll
-/// instances that had the old one. Duplicates of the descriptor keep the old socket.
+/// Puts a socket at the descriptor a call is about, and registers it with the epoll instances that had the old one, which
+/// is given up. Duplicates of the descriptor keep the old socket.
 ///
 /// # Errors
-/// When the guest has no TCP, or the caller is gone.
-pub fn to_tcp(listener: &Listener, handles: &Handles, call: &Notification, moved: BorrowedFd<'_>) -> Result<(), Errno> {
+/// When the caller is gone.
+pub fn replace(
+    listener: &Listener,
+    handles: &Handles,
+    call: &Notification,
+    old: OwnedFd,
+    new: &OwnedFd,
+) -> Result<(), Errno> {
     let fd = call.int(0);
-    let socket = tcp::sibling(moved)?;
     let registrations = epolls::registrations(&call.thread.to_string(), fd);
-    listener.replace(call.id, socket.as_fd(), fd, closes_on_exec(call.thread, fd))?;
-    transplant::register(handles, call.thread, fd, socket.as_fd(), &registrations)
+    listener.replace(call.id, new.as_fd(), fd, closes_on_exec(call.thread, fd))?;
+    // As long as anyone has the old socket epoll tells of both, and the next line may copy what we have.
+    drop(old);
+    transplant::register(handles, call.thread, fd, new.as_fd(), &registrations)
 }
 
 /// Whether a thread's descriptor is closed by exec: a flag of the number, which our copy does not show.
