@@ -79,7 +79,11 @@ impl Device {
     ///
     /// # Errors
     /// When the guest broke its ring.
-    pub fn take_packets<A: Uplink, T: Uplink>(&mut self, number: usize, traffic: &mut Traffic<A, T>) -> Result<bool, Breach> {
+    pub fn take_packets<A: Uplink, T: Uplink>(
+        &mut self,
+        number: usize,
+        traffic: &mut Traffic<A, T>,
+    ) -> Result<bool, Breach> {
         let Some(Running { memory, from_guest: ring, .. }) = self.running()? else { return Ok(false) };
         let (mut parts, mut pieces) = (Vec::<VolatileSlice<'_>>::new(), Vec::new());
         ring.hush(&memory.map)?;

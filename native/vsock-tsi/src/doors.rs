@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::uplink::{Readiness, StreamId};
 use crate::{hybrid, proxy_protocol};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -31,6 +32,24 @@ pub enum Greeting {
     Agent(u32),
     /// A TCP port of the pod, in this caller's name.
     Tcp(SocketAddrV4, u16),
+}
+
+/// A call into the guest that has said whom it calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The socket, to be given a stream by `bind` or closed by `hang_up`.
+    pub socket: u32,
+    /// Whom it calls, in whose name.
+    pub greeting: Greeting,
+}
+
+/// What an event has brought.
+#[derive(Debug, Default)]
+pub struct Woken {
+    /// News of a stream, for the device.
+    pub ready: Vec<(StreamId, Readiness)>,
+    /// Calls into the guest.
+    pub calls: Vec<Call>,
 }
 
 impl Greeting {

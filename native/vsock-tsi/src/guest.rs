@@ -7,8 +7,8 @@ use crate::config::{GuestConfig, Pace};
 use crate::control::channel::Channel;
 use crate::control::session::{Change, RINGS, Session};
 use crate::device::Device;
-use crate::doors::{Greeting, listen};
-use crate::sockets::{Sockets, Woken};
+use crate::doors::{Greeting, Woken, listen};
+use crate::sockets::Sockets;
 use crate::stats::GuestStats;
 use crate::traffic::Traffic;
 use crate::uplink::{Readiness, StreamId, Uplink};
@@ -196,7 +196,7 @@ impl<T: Uplink> Guest<T> {
     fn converse(&mut self, device: usize) -> Result<(), Breach> {
         for _ in 0..MESSAGES {
             let Some(session) = &mut self.devices[device].session else { return Ok(()) };
-            match session.next()? {
+            match session.converse()? {
                 None => return Ok(()),
                 Some(Change::None) => {}
                 Some(Change::Reset) => {

@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod device;
 pub mod doors;
+mod endings;
 mod from_guest;
 pub mod guest;
 pub mod guests;

@@ -5,7 +5,7 @@
 use rustix::fd::OwnedFd;
 use rustix::fs::{SealFlags, fcntl_add_seals, fstat};
 use std::fs::File;
-use vm_memory::{FileOffset, GuestAddress, GuestMemoryMmap, GuestRegionMmap, MmapRegion};
+use vm_memory::{FileOffset, GuestAddress, GuestMemoryMmap, GuestMemoryRegion, GuestRegionMmap, MmapRegion};
 
 /// Memory by guest addresses, without a log of dirty pages.
 pub type Map = GuestMemoryMmap<()>;
@@ -51,7 +51,7 @@ impl Memory {
             .map(|region| Span { front_end: region.front_end, guest: region.guest, length: region.length })
             .collect();
         let mut regions = requests.into_iter().map(map_region).collect::<Result<Vec<_>, _>>()?;
-        regions.sort_by_key(|region| vm_memory::GuestMemoryRegion::start_addr(region));
+        regions.sort_by_key(GuestMemoryRegion::start_addr);
         let map = Map::from_regions(regions).map_err(|error| error.to_string())?;
         Ok(Self { map, spans })
     }

@@ -265,3 +265,8 @@ impl Ring {
         self.queue.ready() && self.queue.event_idx_enabled() && (1..=size).contains(&behind)
     }
 }
+
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod tests;

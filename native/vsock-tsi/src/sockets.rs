@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::doors::{Door, Greeting};
+use crate::doors::{Call, Door, Woken};
 use crate::pages::{GuestBuffers, GuestBytes};
 use crate::proxy_protocol;
 use crate::uplink::{Opening, Readiness, Refused, StreamId, Uplink};
@@ -25,24 +25,6 @@ const SOCKETS: usize = 0x8000;
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(2);
 /// Between two tries.
 pub const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
-
-/// A call into the guest that has said whom it calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
-    /// The socket, to be given a stream by `bind` or closed by `hang_up`.
-    pub socket: u32,
-    /// Whom it calls, in whose name.
-    pub greeting: Greeting,
-}
-
-/// What an event has brought.
-#[derive(Debug, Default)]
-pub struct Woken {
-    /// News of a stream, for the device.
-    pub ready: Vec<(StreamId, Readiness)>,
-    /// Calls into the guest.
-    pub calls: Vec<Call>,
-}
 
 #[derive(Debug)]
 enum Phase {
@@ -114,7 +96,9 @@ impl Sockets {
             return woken;
         }
         let slot = self.slots.get_mut(place as usize);
-        let Some(slot) = slot.filter(|slot| slot.generation & 0x00ff_ffff == event.token.generation()) else { return woken };
+        let Some(slot) = slot.filter(|slot| slot.generation & 0x00ff_ffff == event.token.generation()) else {
+            return woken;
+        };
         slot.readable |= event.readable;
         slot.finished |= event.peer_finished || event.broken;
         match (&slot.phase, slot.stream) {

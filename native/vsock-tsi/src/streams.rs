@@ -30,7 +30,15 @@ impl Streams {
     #[must_use]
     pub fn new(devices: usize, most: usize) -> Self {
         let turns = vec![VecDeque::new(); devices];
-        Self { slots: Slab::new(), keys: HashMap::new(), turns, queued: Vec::new(), generation: 0, most, resting: VecDeque::new() }
+        Self {
+            slots: Slab::new(),
+            keys: HashMap::new(),
+            turns,
+            queued: Vec::new(),
+            generation: 0,
+            most,
+            resting: VecDeque::new(),
+        }
     }
 
     /// Adds one; `None` when there are too many, or one of this name.

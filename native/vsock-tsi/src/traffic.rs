@@ -93,7 +93,11 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         let guest_port = u32::from(port);
         // The caller's port if it is free, else the next that is; ports below 1024 are left to those who ask for them.
         let following = (1..64_512).map(|step| 1024 + (u32::from(from.port()) + 63_488 + step) % 64_512);
-        let free = std::iter::once(u32::from(from.port())).chain(following).map(|far_port| Key { far_cid, far_port, guest_port });
+        let free = std::iter::once(u32::from(from.port())).chain(following).map(|far_port| Key {
+            far_cid,
+            far_port,
+            guest_port,
+        });
         self.call(Far::Tsi, free)
     }
 
@@ -163,7 +167,9 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         stats.connected = self.attached.contains(&true);
         for stream in self.streams.iter() {
             count_share(&mut stats, stream);
-            if let (State::Open | State::Draining, Some(flow)) = (stream.state, flow_of(&mut stats, stream.far, stream.outbound)) {
+            if let (State::Open | State::Draining, Some(flow)) =
+                (stream.state, flow_of(&mut stats, stream.far, stream.outbound))
+            {
                 flow.open += 1;
             }
         }
@@ -200,61 +206,6 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         self.owe_reset(index);
     }
 
-    /// Ends a stream at both sides, not in good order.
-    pub(crate) fn reset(&mut self, index: u32) {
-        self.close(index, true);
-        self.owe_reset(index);
-    }
-
-    /// The guest is owed a reset, unless it knows nothing of the stream any more.
-    pub(crate) fn owe_reset(&mut self, index: u32) {
-        let Some(stream) = self.streams.at(index) else { return };
-        if stream.guest_gone {
-            self.remove(index);
-            return;
-        }
-        (stream.state, stream.owed) = (State::Ending, Owed::default());
-        self.streams.queue(index);
-    }
-
-    /// Ends a stream at the uplink's side, if it has not ended there.
-    pub(crate) fn close(&mut self, index: u32, reset: bool) {
-        let Some(stream) = self.streams.at(index) else { return };
-        let (far, outbound, state) = (stream.far, stream.outbound, stream.state);
-        let id = StreamId { index, generation: stream.generation };
-        stream.held = Default::default();
-        stream.state = State::Lingering;
-        match state {
-            State::Open | State::Draining => self.side(far).close(id, reset),
-            State::Calling => {
-                self.side(far).close(id, reset);
-                self.flow(far, outbound).refused += 1;
-            }
-            State::Ringing => {
-                self.side(far).answered(id, false);
-                self.flow(far, outbound).refused += 1;
-            }
-            State::Lingering | State::Ending => {}
-        }
-    }
-
-    /// Forgets a stream, and counts it.
-    pub(crate) fn remove(&mut self, index: u32) {
-        if let Some(stream) = self.streams.remove(index) {
-            count_share(&mut self.stats, &stream);
-        }
-    }
-
-    /// The uplink takes no more; it may still have something to read.
-    pub(crate) fn broken(&mut self, index: u32) {
-        let Some(stream) = self.streams.at(index) else { return };
-        if !stream.broken {
-            (stream.broken, stream.readable, stream.held) = (true, true, Default::default());
-            stream.tell_end(false);
-            self.settle(index);
-        }
-    }
-
     /// Offers the uplink what it could not take before.
     fn offer_held(&mut self, index: u32) {
         while let Some(stream) = self.streams.at(index).filter(|stream| !stream.held.is_empty()) {
@@ -283,28 +234,6 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         let (far, outbound) = (stream.far, stream.outbound);
         self.flow(far, outbound).bytes_from_guest += count as u64;
     }
-
-    /// Goes on to the end that both halves have come to.
-    pub(crate) fn settle(&mut self, index: u32) {
-        let Some(stream) = self.streams.at(index) else { return };
-        if !matches!(stream.state, State::Open | State::Draining) {
-            return;
-        }
-        let (id, far) = (StreamId { index, generation: stream.generation }, stream.far);
-        if stream.guest_finished && stream.held.is_empty() && !stream.finish_told && !stream.broken {
-            stream.finish_told = true;
-            stream.tell_end(false);
-            self.side(far).finish(id);
-        }
-        let Some(stream) = self.streams.at(index) else { return };
-        let done = stream.finish_told || stream.broken;
-        if done && stream.guest_closed {
-            self.close(index, false);
-            self.owe_reset(index);
-        } else if done && stream.end_sent() {
-            self.close(index, false);
-        }
-    }
 }
 
 fn flow_of(stats: &mut GuestStats, far: Far, outbound: bool) -> Option<&mut Flow> {
@@ -316,7 +245,7 @@ fn flow_of(stats: &mut GuestStats, far: Far, outbound: bool) -> Option<&mut Flow
     }
 }
 
-fn count_share(stats: &mut GuestStats, stream: &Stream) {
+pub(crate) fn count_share(stats: &mut GuestStats, stream: &Stream) {
     if stream.far != Far::Tsi || !stream.accepted {
         return;
     }

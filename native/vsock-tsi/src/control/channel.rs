@@ -37,7 +37,10 @@ impl Channel {
             };
             if whole > HEADER + LONGEST_BODY {
                 let request = self.bytes[0].into();
-                return Err(Breach::Message { request, what: format!("a body of {} bytes is too long", whole - HEADER) });
+                return Err(Breach::Message {
+                    request,
+                    what: format!("a body of {} bytes is too long", whole - HEADER),
+                });
             }
             if self.bytes.len() == whole && whole >= HEADER && (whole > HEADER || self.has_header()) {
                 return Ok(Some(self.take()));
@@ -77,8 +80,7 @@ impl Channel {
         let had = self.bytes.len();
         self.bytes.resize(whole, 0);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let result =
-            net::recvmsg(&self.socket, &mut [IoSliceMut::new(&mut self.bytes[had..])], &mut ancillary, flags);
+        let result = net::recvmsg(&self.socket, &mut [IoSliceMut::new(&mut self.bytes[had..])], &mut ancillary, flags);
         let received = result.as_ref().map_or(0, |message| message.bytes);
         self.bytes.truncate(had + received);
         for message in ancillary.drain() {

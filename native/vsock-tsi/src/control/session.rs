@@ -18,8 +18,7 @@ pub const TO_GUEST: usize = 0;
 /// The ring of packets from the guest.
 pub const FROM_GUEST: usize = 1;
 
-const FEATURES: u64 =
-    feature::VERSION_1 | feature::EVENT_IDX | feature::INDIRECT_DESC | feature::PROTOCOL_FEATURES;
+const FEATURES: u64 = feature::VERSION_1 | feature::EVENT_IDX | feature::INDIRECT_DESC | feature::PROTOCOL_FEATURES;
 const PROTOCOL_FEATURES: u64 =
     feature::MQ | feature::REPLY_ACK | feature::BACKEND_REQ | feature::CONFIG | feature::RESET_DEVICE;
 
@@ -81,7 +80,7 @@ impl Session {
     ///
     /// # Errors
     /// When the front end has gone or breaks the rules.
-    pub fn next(&mut self) -> Result<Option<Change>, Breach> {
+    pub fn converse(&mut self) -> Result<Option<Change>, Breach> {
         let Some(mut message) = self.channel.receive()? else { return Ok(None) };
         let (change, reply) = match self.query(&message)? {
             Some(reply) => (Change::None, Some(reply)),
@@ -219,3 +218,6 @@ fn ring_and_descriptor(message: &mut Message) -> Result<(usize, Option<OwnedFd>)
     let descriptor = if value & NO_DESCRIPTOR == 0 { message.descriptors.pop() } else { None };
     Ok((ring, descriptor))
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,10 +113,9 @@ pub const PORT: u32 = 40_000;
 
 impl Bench {
     pub fn new(services: &[&[Service]]) -> Self {
-        let devices = services.iter().map(|services| crate::config::DeviceConfig {
-            socket: Default::default(),
-            services: services.to_vec(),
-        });
+        let devices = services
+            .iter()
+            .map(|services| crate::config::DeviceConfig { socket: Default::default(), services: services.to_vec() });
         let config = GuestConfig {
             name: "guest".into(),
             cid: 3,

@@ -28,7 +28,10 @@ fn step() -> impl Strategy<Value = Step> {
         },
     );
     let readiness = prop_oneof![
-        Just(Readiness::Opened), Just(Readiness::Readable), Just(Readiness::Writable), Just(Readiness::Broken),
+        Just(Readiness::Opened),
+        Just(Readiness::Readable),
+        Just(Readiness::Writable),
+        Just(Readiness::Broken),
     ];
     prop_oneof![
         8 => packet,

@@ -90,7 +90,9 @@ fn a_refused_call_is_reset_and_a_pending_one_waits() {
     bench.say(op::REQUEST, &[]);
     assert_eq!(bench.ops(), [op::RST]);
     bench.traffic.tsi.opening = Ok(Opening::Pending);
-    for (readiness, answer) in [(Readiness::Opened, op::RESPONSE), (Readiness::Refused, op::RST), (Readiness::Broken, op::RST)] {
+    for (readiness, answer) in
+        [(Readiness::Opened, op::RESPONSE), (Readiness::Refused, op::RST), (Readiness::Broken, op::RST)]
+    {
         bench.send(Bench::header(op::REQUEST, answer.into()), &[]);
         assert!(bench.ops().is_empty());
         let id = bench.traffic.tsi.opened.last().unwrap().0;
@@ -109,7 +111,14 @@ fn a_refused_call_is_reset_and_a_pending_one_waits() {
 fn only_what_the_device_serves_can_be_called() {
     let mut bench = Bench::tsi();
     for (to_cid, to_port) in [
-        (2, 1024), (1, 8080), (0, 8080), (THERE, 0), (THERE, 65536), (0x7f00_0001, 80), (0xe000_0001, 80), (u32::MAX, 80),
+        (2, 1024),
+        (1, 8080),
+        (0, 8080),
+        (THERE, 0),
+        (THERE, 65536),
+        (0x7f00_0001, 80),
+        (0xe000_0001, 80),
+        (u32::MAX, 80),
     ] {
         bench.send(Header { to_cid: to_cid.into(), to_port, ..Bench::header(op::REQUEST, PORT) }, &[]);
         assert_eq!(bench.ops(), [op::RST], "{to_cid:#x}:{to_port}");
@@ -224,9 +233,19 @@ fn a_call_into_the_guest_is_told_its_answer() {
     let caller: SocketAddrV4 = "10.10.3.30:45678".parse().unwrap();
     let id = bench.traffic.call_tcp(caller, 8080).unwrap();
     let (request, _) = bench.next().unwrap();
-    assert_eq!((request.op, request.from_cid, request.from_port, request.to_port), (op::REQUEST, 0x0a0a_031e, 45678, 8080));
+    assert_eq!(
+        (request.op, request.from_cid, request.from_port, request.to_port),
+        (op::REQUEST, 0x0a0a_031e, 45678, 8080)
+    );
     let answer = |op| Header {
-        from_cid: 3, to_cid: 0x0a0a_031e, from_port: 8080, to_port: 45678, kind: 1, op, buffer: 4096, ..Header::default()
+        from_cid: 3,
+        to_cid: 0x0a0a_031e,
+        from_port: 8080,
+        to_port: 45678,
+        kind: 1,
+        op,
+        buffer: 4096,
+        ..Header::default()
     };
     bench.send(answer(op::RESPONSE), &[]);
     assert_eq!(bench.traffic.tsi.live[&id].accepted, Some(true));
@@ -260,7 +279,8 @@ fn an_uplink_that_breaks_is_read_to_its_end() {
     bench.far_says(id, b"last words", true);
     bench.traffic.tsi.write_fails = true;
     bench.say(op::RW, b"nobody listens");
-    let packets: Vec<_> = std::iter::from_fn(|| bench.next()).map(|(header, payload)| (header.flags, payload)).collect();
+    let packets: Vec<_> =
+        std::iter::from_fn(|| bench.next()).map(|(header, payload)| (header.flags, payload)).collect();
     assert_eq!(packets[0].1, b"last words");
     assert_eq!(packets.last().unwrap().0, NO_MORE);
     assert_eq!(bench.traffic.tsi.ended[&id].closed, Some(false));
