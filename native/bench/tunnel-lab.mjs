@@ -1,4 +1,4 @@
-/** Two nodes with a pod each in namespaces of their own, for native/bench/tunnel.mjs: laid, and always taken down. */
+/** Two nodes with a pod each in namespaces of their own, for native/bench/tunnel.mjs and tests: laid, and always taken down. */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ const from = (path) => import(new URL(`../../${path}`, import.meta.url).href)
 const { addNamespaces, layNodes, layPod } = await from('clusters/providers/local/topology.ts')
 const { netnsName, netnsPath, nodePlans, podAddress, echoPorts } = await from('clusters/providers/local/names.ts')
 const { ambientInPod, proxyMark } = await from('clusters/netfilter/istio-ambient.ts')
+const { proxyUid, sidecarRedirect } = await from('clusters/netfilter/istio-sidecar.ts')
 const { layRules } = await from('clusters/netfilter/netfilter.ts')
 const { makePki, spiffeId } = await from('clusters/pki/pki.ts')
 const { nodeProxyBootstrap } = await from('clusters/envoy/node-proxy.ts')
@@ -18,9 +19,11 @@ const { sh } = await from('harness/shell.ts')
 
 export { echoPorts, Scope }
 
-/** Starts a command in a namespace, pinned; resolves once `ready` was seen on its stdout or `isReady` says so. */
+const pinned = (cpus) => (cpus === undefined ? [] : ['taskset', '-c', cpus])
+
+/** Starts a command in a namespace, pinned to `cpus` if given; resolves once `ready` was seen on its stdout or `isReady` says so. */
 export async function start(scope, netns, cpus, argv, isReady) {
-  const child = spawn('nsenter', [`--net=${netnsPath(netns)}`, '--', 'taskset', '-c', cpus, ...argv], {
+  const child = spawn('nsenter', [`--net=${netnsPath(netns)}`, '--', ...pinned(cpus), ...argv], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const lines = []
@@ -43,7 +46,9 @@ export async function start(scope, netns, cpus, argv, isReady) {
   await Promise.race([isReady ? isReady() : nextLine(), failed])
   return {
     pid: child.pid,
-    stop,
+    ended,
+    /** The next line that it says unasked. */
+    line: nextLine,
     async ask(line) {
       child.stdin.write(`${line}\n`)
       return JSON.parse(await nextLine())
@@ -51,8 +56,8 @@ export async function start(scope, netns, cpus, argv, isReady) {
   }
 }
 
-/** Lays nodes, pods, rules and certificates, and starts the echo server. */
-export async function layLab(scope, name, cpus, echoBinary) {
+/** Lays nodes, pods, rules (in-Pod, or a sidecar's) and certificates, and starts the echo server. */
+export async function layLab(scope, name, cpus, echoBinary, kind = 'node') {
   const folder = `/run/dpb-${name}`
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   scope.defer(folder, () => rmSync(folder, { recursive: true }))
@@ -61,7 +66,7 @@ export async function layLab(scope, name, cpus, echoBinary) {
     scope,
   )
   await layNodes(name)
-  const pki = await makePki(join(folder, 'pki'), { client: 0, server: 0 })
+  const pki = await makePki(join(folder, 'pki'), { client: keyOwner[kind], server: keyOwner[kind] })
   const pods = ['client', 'server'].map((role, index) => ({
     role,
     netns: netnsName(name, role),
@@ -74,7 +79,7 @@ export async function layLab(scope, name, cpus, echoBinary) {
     const inside = ['nsenter', `--net=${netnsPath(pod.netns)}`, '--']
     await layRules(
       { run: (argv, input) => sh([...inside, ...argv], input === undefined ? {} : { input }) },
-      ambientInPod,
+      kind === 'sidecar' ? sidecarRedirect : ambientInPod,
     )
   }
   const listen = ['--http', `0.0.0.0:${echoPorts.http}`, '--tcp', `0.0.0.0:${echoPorts.tcp}`]
@@ -82,27 +87,29 @@ export async function layLab(scope, name, cpus, echoBinary) {
   return { folder, pki, client, server, echo }
 }
 
+const keyOwner = { node: 0, sidecar: proxyUid }
 const other = (lab, pod) => (pod === lab.client ? lab.server : lab.client)
 
-/** dpb-tunnel as the node proxy of one pod. */
-export async function startTunnel(scope, lab, pod, cpus, binary) {
+/** dpb-tunnel as the node proxy of one pod, or as its sidecar. */
+export async function startTunnel(scope, lab, pod, cpus, binary, kind = 'node') {
   const file = join(lab.folder, `${pod.role}-tunnel.json`)
   const identity = lab.pki.identity(pod.role)
   const peer = spiffeId(other(lab, pod).role)
   const config = {
     name: pod.role,
     address: pod.address,
-    netns: netnsPath(pod.netns),
-    mark: proxyMark,
+    ...(kind === 'node' ? { netns: netnsPath(pod.netns), mark: proxyMark, capture: true } : { mark: 0, sidecar: true }),
     certificate: identity.certificateFile,
     key: identity.keyFile,
     roots: lab.pki.rootFile,
-    capture: true,
     reaches: [{ to: other(lab, pod).address, peer }],
     admits: [peer],
   }
   writeFileSync(file, JSON.stringify({ pods: [config] }))
-  return start(scope, pod.node, cpus, [binary, '--config', file])
+  const argv = [binary, '--config', file]
+  if (kind === 'node') return start(scope, pod.node, cpus, argv)
+  const user = [`--reuid=${proxyUid}`, `--regid=${proxyUid}`, '--clear-groups', '--bounding-set', '-all']
+  return start(scope, pod.netns, cpus, ['setpriv', '--no-new-privs', ...user, ...argv])
 }
 
 /** Envoy as the node proxy of one pod. */
@@ -134,7 +141,7 @@ export async function startEnvoy(scope, lab, pod, cpus, binary) {
 export function fire(lab, cpus, binary, load) {
   const target = ['--target', lab.server.address, '--http-port', String(echoPorts.http)]
   const argv = [binary, ...target, '--tcp-port', String(echoPorts.tcp), '--seed', '1', ...load]
-  const inside = [`--net=${netnsPath(lab.client.netns)}`, '--', 'taskset', '-c', cpus, ...argv]
+  const inside = [`--net=${netnsPath(lab.client.netns)}`, '--', ...pinned(cpus), ...argv]
   const done = spawnSync('nsenter', inside, { encoding: 'utf8', maxBuffer: 1 << 26 })
   const line = done.stdout.trim().split('\n').at(-1) ?? ''
   if (done.status !== 0) throw new Error(`${argv.join(' ')} failed: ${done.stderr} ${line}`)
