@@ -83,6 +83,11 @@ export interface SpawnSpec {
   readonly env?: Readonly<Record<string, string>>
   /** Run as this uid and gid (default: as the harness, i.e. root). */
   readonly uid?: number
+  /**
+   * A command that prepares what only root can, in the place's namespaces and before the user is changed: it becomes the
+   * command that follows it (`exec "$@"`).
+   */
+  readonly prepare?: readonly string[]
   /** The process has said that it is ready when a line of stdout or stderr matches. */
   readonly ready?: RegExp
   readonly readyTimeoutMs?: number

@@ -3,7 +3,15 @@ import type { Carries, Hop, HopCounter, PathPicture } from '../../harness/contra
 import { type RuleSet, ruleById } from '../netfilter/rule-set.ts'
 
 export const lanes = ['client pod', 'client node', 'underlay', 'server node', 'server pod'] as const
-export type Lane = (typeof lanes)[number]
+const clientSandbox = 'client sandbox'
+const serverSandbox = 'server sandbox'
+export type Lane = (typeof lanes)[number] | typeof clientSandbox | typeof serverSandbox
+
+/** All lanes between the pods, and those of sandboxes where something stands in them. */
+function lanesOf(hops: readonly Hop[]): readonly Lane[] {
+  const used = (lane: Lane): Lane[] => (hops.some((hop) => hop.lane === lane) ? [lane] : [])
+  return [...used(clientSandbox), ...lanes, ...used(serverSandbox)]
+}
 
 /** A hop and what travels from it to the next one. */
 export interface Step {
@@ -78,9 +86,10 @@ export const node = (lane: 'client node' | 'server node'): Hop => ({
 
 /** A picture whose links join each step to the next. */
 export function picture(steps: readonly Step[]): PathPicture {
+  const hops = steps.map((step) => step.hop)
   return {
-    lanes,
-    hops: steps.map((step) => step.hop),
+    lanes: lanesOf(hops),
+    hops,
     links: steps.slice(0, -1).map((step, index) => ({
       from: step.hop.id,
       to: steps[index + 1]?.hop.id ?? '',

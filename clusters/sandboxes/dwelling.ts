@@ -6,7 +6,6 @@ import { accessSync, chmodSync, chownSync, constants, copyFileSync, existsSync, 
 import { basename, join } from 'node:path'
 import type { Scope } from '../../harness/scope.ts'
 import { nativeFolder } from '../../setup/versions.mjs'
-import { memoryFolder } from './memory-folder.ts'
 
 /** User and group of every sandbox: an ordinary one, nobody's own, not that of any proxy. */
 export const sandboxUid = 65_530
@@ -17,7 +16,7 @@ export interface Dwelling {
   /** Seen by the guest at the same path; only `scratch` in it can be written. */
   readonly share: string
   readonly scratch: string
-  /** On memory, executable: the machine's RAM. */
+  /** Empty; each sandbox mounts memory of its own here (`private-mounts.ts`). */
   readonly memory: string
   /** Path inside the guest of a file of the host, which is copied if it lies in the project. */
   bring(file: string): string
@@ -45,16 +44,11 @@ function readable(file: string): boolean {
 /** Makes the folders; they go with the scope. */
 export function layDwelling(folder: string, scope: Scope): Dwelling {
   const share = join(folder, 'share')
-  const [scratch, programs] = [join(share, 'scratch'), join(share, 'programs')]
-  for (const made of [folder, share, programs]) mkdirSync(made, { recursive: true, mode: 0o711 })
+  const [scratch, programs, memory] = [join(share, 'scratch'), join(share, 'programs'), join(folder, 'memory')]
+  for (const made of [folder, share, programs, memory]) mkdirSync(made, { recursive: true, mode: 0o711 })
   mkdirSync(scratch, { mode: 0o700 })
   chownSync(scratch, sandboxUid, sandboxUid)
-  const memory = memoryFolder(folder)
-  mkdirSync(memory, { recursive: true, mode: 0o700 })
-  chownSync(memory, sandboxUid, sandboxUid)
-  scope.defer(`folders of ${folder}`, () => {
-    for (const made of [folder, memory]) rmSync(made, { recursive: true, force: true })
-  })
+  scope.defer(`folder ${folder}`, () => rmSync(folder, { recursive: true, force: true }))
   return {
     folder,
     share,

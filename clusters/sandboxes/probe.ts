@@ -52,10 +52,10 @@ async function bootOnce(sandbox: Sandbox, scope: Scope): Promise<SandboxAvailabi
 /** In a network namespace that ends with the process. */
 async function spawnAlone(spec: SpawnSpec, scope: Scope): Promise<Proc> {
   const user = spec.uid === undefined ? [] : [`--reuid=${spec.uid}`, `--regid=${spec.uid}`, '--clear-groups']
-  const { ready, readyTimeoutMs, onLine, env } = spec
+  const { ready, readyTimeoutMs, onLine, env, prepare = [] } = spec
   const proc = await Proc.start({
     name: spec.component,
-    argv: ['unshare', '--net', '--', 'setpriv', '--pdeathsig', 'KILL', ...user, ...spec.argv],
+    argv: ['unshare', '--net', '--', ...prepare, 'setpriv', '--pdeathsig', 'KILL', ...user, ...spec.argv],
     ...(env ? { env } : {}),
     ...(ready ? { ready } : {}),
     ...(readyTimeoutMs ? { readyTimeoutMs } : {}),

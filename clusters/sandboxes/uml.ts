@@ -2,8 +2,8 @@
  * Sandbox `uml`: User Mode Linux, a kernel that is an ordinary program, so it needs no virtualization. Its root is the
  * machine's own, read-only (hostfs); it runs as an ordinary user in the pod's network namespace.
  */
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import type { ComponentRole } from '../../harness/contracts.ts'
 import { nativeTool } from '../../harness/native.ts'
 import type { Scope } from '../../harness/scope.ts'
@@ -11,6 +11,7 @@ import { umlFolder } from '../../setup/versions.mjs'
 import { writeAgentConfig } from './agent-config.ts'
 import { type Dwelling, sandboxUid } from './dwelling.ts'
 import { AgentGuest } from './guest.ts'
+import { privateMounts } from './private-mounts.ts'
 import { bootProbe } from './probe.ts'
 import type { Guest, GuestSpec, Sandbox } from './sandbox.ts'
 import { killWithHost } from './whole-tree.ts'
@@ -47,25 +48,14 @@ function bringModules(dwelling: Dwelling): string[] {
   })
 }
 
-/** The kernel where its user can run it, and its folder for the management console's socket. */
-function bringKernel({ memory }: Dwelling): { kernel: string; consoles: string } {
-  const [kernel, consoles] = [join(memory, 'linux.uml'), join(memory, 'consoles')]
-  copyFileSync(program, kernel)
-  chmodSync(kernel, 0o755)
-  mkdirSync(consoles, { mode: 0o700 })
-  chownSync(consoles, sandboxUid, sandboxUid)
-  return { kernel, consoles }
-}
-
 /** Command line of the kernel: every word is documented in Linux's user_mode_linux_howto_v2. */
 function commandLine(spec: GuestSpec, config: string): string[] {
   const { dwelling, device, tap } = spec
-  const { kernel, consoles } = bringKernel(dwelling)
   return [
-    kernel,
+    join(dwelling.memory, basename(program)),
     `mem=${memoryMegabytes}M`,
     'umid=guest',
-    `uml_dir=${consoles}`,
+    `uml_dir=${dwelling.memory}`,
     'root=/dev/root',
     'rootfstype=hostfs',
     'rootflags=/',
@@ -95,6 +85,7 @@ async function boot(spec: GuestSpec, scope: Scope): Promise<Guest> {
   const proc = await host.spawn({
     component: name,
     role: 'sandbox' satisfies ComponentRole,
+    prepare: privateMounts({ memory: dwelling.memory, megabytes: memoryMegabytes + 64, programs: [program] }),
     argv: commandLine(spec, config),
     pin,
     uid: sandboxUid,

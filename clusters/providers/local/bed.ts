@@ -33,6 +33,8 @@ export interface LocalBed extends Testbed {
   readonly clientPod: Pod
   readonly serverPod: Pod
   readonly echo: EchoServer
+  /** Folder for the logs of this visit. */
+  readonly logDir: string
   /** Folder on tmpfs for sockets, keys and configuration; gone with the visit. */
   readonly stateDir: string
   /** Worker threads each proxy gets. */
@@ -40,6 +42,8 @@ export interface LocalBed extends Testbed {
   /** What every mode on this bed stands on, for the manifest. */
   readonly versions: Readonly<Record<string, string>>
   addPod(role: PodRole, node: Node): Promise<Pod>
+  /** Ends the echo server and starts it anew in another place, e.g. a sandbox; what it listens on stays. */
+  moveServer(place: Place, start?: typeof startEcho): Promise<void>
   /** What went over the wire between the pods, both directions added. */
   wire(): Promise<WireCounts>
 }
@@ -62,6 +66,7 @@ class Bed implements LocalBed {
   readonly placement: Placement
   readonly proxyConcurrency = proxyConcurrency()
   readonly stateDir: string
+  readonly logDir: string
   readonly versions = {
     'pod sysctls': Object.entries(podSysctls)
       .map((setting) => setting.join('='))
@@ -78,6 +83,7 @@ class Bed implements LocalBed {
   constructor(request: BedRequest, visit: Visit) {
     this.placement = request.placement
     this.stateDir = join(stateDir(request.runId), 'visit')
+    this.logDir = request.workDir
     this.#runId = request.runId
     this.#visit = visit
   }
@@ -97,6 +103,11 @@ class Bed implements LocalBed {
   async addPod(role: PodRole, node: Node): Promise<Pod> {
     await addNamespaces([netnsName(this.#runId, role)], this.#visit.scope)
     return this.#joinPod(role, node)
+  }
+
+  async moveServer(place: Place, start = startEcho): Promise<void> {
+    await this.echo.proc.stop()
+    this.echo = await start(place, this.serverPod.address)
   }
 
   async wire(): Promise<WireCounts> {

@@ -67,6 +67,7 @@ export class NamespacePlace implements Place {
       'nsenter',
       `--net=${netnsPath(this.netns)}`,
       '--',
+      ...(spec.prepare ?? []),
       'setpriv',
       '--pdeathsig',
       'KILL',
