@@ -115,8 +115,10 @@ impl Channel {
     /// # Errors
     /// When the peer, or what it shows, is refused, or it goes away.
     pub fn poll_handshake(&mut self) -> Poll<io::Result<()>> {
+        // What comes behind the handshake is kept.
+        let mut no_reader = ReadBuf::new(&mut []);
         while self.session.is_handshaking() {
-            if let Poll::Pending = self.advance()? {
+            if self.advance(&mut no_reader)?.is_pending() {
                 self.send()?;
                 return Poll::Pending;
             }
@@ -145,23 +147,26 @@ impl Channel {
         self.write_out()
     }
 
-    /// Gets further by one step: decrypts a record, or reads.
-    fn advance(&mut self) -> io::Result<Poll<()>> {
-        loop {
-            let (used, step) = self.session.open(self.received.filled_mut(), &mut self.opened, &mut self.sealed);
-            self.received.consume(used);
-            match step {
-                Ok(Step::Again | Step::Sealed) if self.opened.is_empty() && self.session.is_handshaking() => {}
-                Ok(Step::Again | Step::Sealed) => return Ok(Poll::Ready(())),
-                Ok(Step::Closed) => {
-                    self.ended = true;
-                    return Ok(Poll::Ready(()));
-                }
-                Ok(Step::Starved) => break,
-                Err(error) => return Err(self.fail(error)),
+    /// Gets further by one step: decrypts records, or reads. Decrypted bytes go `into` the reader's buffer as far as there
+    /// is room.
+    fn advance(&mut self, into: &mut ReadBuf<'_>) -> io::Result<Poll<()>> {
+        let Self { session, received, opened, sealed, .. } = self;
+        let mut take = |bytes: &[u8]| {
+            let (fits, rest) = bytes.split_at(bytes.len().min(into.remaining()));
+            into.put_slice(fits);
+            opened.extend(rest);
+        };
+        let (used, step) = session.open(received.filled_mut(), &mut take, sealed);
+        received.consume(used);
+        match step {
+            Ok(Step::Again | Step::Sealed) => Ok(Poll::Ready(())),
+            Ok(Step::Closed) => {
+                self.ended = true;
+                Ok(Poll::Ready(()))
             }
+            Ok(Step::Starved) => self.receive(),
+            Err(error) => Err(self.fail(error)),
         }
-        self.receive()
     }
 
     /// Reads from the socket, once.
@@ -235,7 +240,7 @@ impl Channel {
                 self.opened.consume(count);
             } else if self.ended {
                 break;
-            } else if let Poll::Pending = self.advance()? {
+            } else if self.advance(into)?.is_pending() {
                 let any = into.filled().len() > before;
                 return if any { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
@@ -249,6 +254,11 @@ impl Channel {
             if self.sealed.len() >= MOST_WAITING {
                 return Poll::Pending;
             }
+        }
+        if self.plain.is_empty() && bytes.len() >= RECORD {
+            // A full record needs no gathering.
+            let sealed = self.session.seal(&bytes[..RECORD], &mut self.sealed);
+            return Poll::Ready(sealed.map(|()| RECORD).map_err(|error| self.fail(error)));
         }
         let count = bytes.len().min(RECORD - self.plain.len());
         self.plain.extend(&bytes[..count]);

@@ -94,7 +94,7 @@ pub enum Progress {
     /// Requests can go out; poll again.
     Open,
     /// A request has come in; poll again.
-    Arrived(Request<RecvStream>, SendResponse<Bytes>),
+    Arrived(Box<Request<RecvStream>>, SendResponse<Bytes>),
     /// Over.
     Closed,
 }
@@ -169,7 +169,7 @@ impl Connection {
             Phase::Server(connection) => match connection.poll_accept(context) {
                 Poll::Pending => self.liveness.poll(context).map(|()| Progress::Idle),
                 Poll::Ready(None) => Ok(Progress::Closed),
-                Poll::Ready(Some(Ok((request, responder)))) => Ok(Progress::Arrived(request, responder)),
+                Poll::Ready(Some(Ok((request, responder)))) => Ok(Progress::Arrived(Box::new(request), responder)),
                 Poll::Ready(Some(Err(error))) => Err(broken(error)),
             },
         }

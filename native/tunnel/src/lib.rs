@@ -18,6 +18,7 @@ mod node;
 mod openings;
 mod plain;
 mod pod;
+mod pool;
 pub mod proxy_v2;
 mod relay;
 mod scratch;

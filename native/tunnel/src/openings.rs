@@ -182,9 +182,7 @@ impl Node {
             stream.owner = Owner::Relay(key);
         }
         let watched = self.relays.get_mut(key).map(|relay| self.sources.watch(&relay.socket, Kind::Relay, key));
-        if !matches!(watched, Some(Ok(()))) {
-            self.end(key, End::SocketFailed);
-        }
+        if matches!(watched, Some(Ok(()))) { self.pump(key) } else { self.end(key, End::SocketFailed) }
     }
 
     pub(crate) fn refuse_stream(&mut self, stream: Key, pod: usize, status: StatusCode) {

@@ -62,10 +62,11 @@ impl Relay {
         Self::new(socket, stream, pod, Way::Outbound, head)
     }
 
-    /// Of a connection to the application that is on its way.
+    /// Of a connection to the application that is on its way, or has arrived already, as within a pod it mostly has.
     #[must_use]
     pub fn inbound(socket: OwnedFd, stream: Key, pod: usize) -> Self {
-        Self::new(socket, stream, pod, Way::Inbound, Bytes::new())
+        let connected = rustix::net::getpeername(&socket).is_ok();
+        Self { writable: connected, ..Self::new(socket, stream, pod, Way::Inbound, Bytes::new()) }
     }
 
     fn new(socket: OwnedFd, stream: Key, pod: usize, way: Way, head: Bytes) -> Self {

@@ -59,9 +59,14 @@ impl Session {
         Ok(Self::Server(UnbufferedServerConnection::new(config)?))
     }
 
-    /// Looks at received records: decrypted bytes go to `opened`, handshake messages to `out`. Also says how many bytes of
-    /// `input` are done with.
-    pub fn open(&mut self, input: &mut [u8], opened: &mut Buffer, out: &mut Buffer) -> (usize, Result<Step, Error>) {
+    /// Looks at received records: decrypted bytes are given to `opened`, handshake messages to `out`. Also says how many
+    /// bytes of `input` are done with.
+    pub fn open(
+        &mut self,
+        input: &mut [u8],
+        opened: &mut dyn FnMut(&[u8]),
+        out: &mut Buffer,
+    ) -> (usize, Result<Step, Error>) {
         self.step(input, Work { plain: &[], opened, out })
     }
 
@@ -70,9 +75,9 @@ impl Session {
     /// # Errors
     /// When the session is over.
     pub fn seal(&mut self, plain: &[u8], out: &mut Buffer) -> Result<(), Error> {
-        let mut opened = Buffer::default();
         loop {
-            match self.step(&mut [], Work { plain, opened: &mut opened, out }).1? {
+            // Nothing is received here, so nothing is opened.
+            match self.step(&mut [], Work { plain, opened: &mut |_| {}, out }).1? {
                 // A message of the session itself, such as new keys, goes first.
                 Step::Again => {}
                 Step::Sealed => return Ok(()),
@@ -100,7 +105,7 @@ impl Session {
 struct Work<'a> {
     /// To be encrypted as soon as the session can.
     plain: &'a [u8],
-    opened: &'a mut Buffer,
+    opened: &'a mut dyn FnMut(&[u8]),
     out: &'a mut Buffer,
 }
 
@@ -111,7 +116,7 @@ fn step<D>(status: UnbufferedStatus<'_, '_, D>, work: Work<'_>) -> (usize, Resul
             while let Some(record) = traffic.next_record() {
                 let record = record?;
                 discard += record.discard;
-                work.opened.extend(record.payload);
+                (work.opened)(record.payload);
             }
             Ok(Step::Again)
         }

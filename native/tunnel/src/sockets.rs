@@ -84,7 +84,7 @@ impl Sockets {
     /// # Errors
     /// When it is refused at once.
     pub fn call_application(&self, from: Ipv4Addr, to: SocketAddrV4) -> io::Result<OwnedFd> {
-        let socket = self.from_stock()?;
+        let socket = self.take_stock()?;
         let source = match self.source {
             SourceAddress::Kept => from,
             SourceAddress::Fixed(address) => address,
@@ -94,7 +94,7 @@ impl Sockets {
         Ok(socket)
     }
 
-    fn from_stock(&self) -> io::Result<OwnedFd> {
+    fn take_stock(&self) -> io::Result<OwnedFd> {
         if let Some(socket) = self.stock.borrow_mut().pop() {
             return Ok(socket);
         }

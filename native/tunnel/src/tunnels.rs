@@ -2,14 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use crate::authority;
-use crate::channel::Channel;
 use crate::connection::{Connection, PoolKey, Progress, Side};
-use crate::liveness::{Demand, Liveness};
+use crate::liveness::Demand;
 use crate::pod::Pod;
 use crate::proxy_v2::Announced;
 use crate::session::Session;
-use crate::sources::{Kind, Sources};
+use crate::sources::Sources;
 use crate::stats::{Direction, PodStats};
 use crate::stream::{Owner, Stream, Way};
 use crate::table::{Key, Table};
@@ -17,10 +15,9 @@ use crate::wake::{Task, WakeList};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
-use http::{HeaderValue, Method, Request, Uri};
+use http::Request;
 use poller::Event;
 use rustix::fd::OwnedFd;
-use rustls::ProtocolVersion;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
@@ -29,8 +26,6 @@ use std::time::Instant;
 
 /// Port of HBONE.
 pub const HBONE_PORT: u16 = 15008;
-/// Tunnels that share a connection, as in ztunnel's pool.
-const STREAMS_PER_CONNECTION: usize = 100;
 
 /// A request that has come in, to be answered.
 #[derive(Debug)]
@@ -58,10 +53,10 @@ pub struct Tunnels {
     pub woken: WakeList,
     /// Requests not answered yet.
     pub arrivals: Vec<Arrival>,
-    sources: Sources,
-    connections: Table<Connection>,
-    streams: Table<Stream>,
-    pool: HashMap<PoolKey, Vec<Key>>,
+    pub(crate) sources: Sources,
+    pub(crate) connections: Table<Connection>,
+    pub(crate) streams: Table<Stream>,
+    pub(crate) pool: HashMap<PoolKey, Vec<Key>>,
     dirty: Vec<Key>,
     draining: bool,
 }
@@ -173,7 +168,7 @@ impl Tunnels {
                 Ok(Progress::Idle) => return,
                 Ok(Progress::Proved) => self.proved(key),
                 Ok(Progress::Open) => {}
-                Ok(Progress::Arrived(request, responder)) => self.arrived(key, request, responder),
+                Ok(Progress::Arrived(request, responder)) => self.arrived(key, *request, responder),
                 Ok(Progress::Closed) => return self.close(key, false),
                 Err(_) => return self.close(key, true),
             }
@@ -234,77 +229,6 @@ impl Tunnels {
         self.streams.is_empty()
     }
 
-    /// A shared connection with room, or a new one.
-    fn connection_to(&mut self, pod: usize, to: SocketAddrV4) -> Option<Key> {
-        let serving = Rc::clone(&self.pods[pod]);
-        let route = serving.routes.get(to.ip())?;
-        let pool_key = PoolKey { pod, target: route.target, peer: Rc::clone(&route.peer) };
-        let connections = &mut self.connections;
-        let mut usable = |key: &Key| {
-            connections.get_mut(*key).is_some_and(|connection| {
-                let most = connection.most_streams().min(STREAMS_PER_CONNECTION);
-                connection.streams < most && (connection.is_opening() || connection.ready().is_some())
-            })
-        };
-        if let Some(found) = self.pool.get(&pool_key).and_then(|keys| keys.iter().copied().find(|key| usable(key))) {
-            return Some(found);
-        }
-        let target = SocketAddrV4::new(route.target, HBONE_PORT);
-        let socket = serving.sockets.call(target).ok()?;
-        let session = Session::client(route.tls.clone(), route.target).ok()?;
-        let key = self.add(pod, socket, session, Side::Client(pool_key.clone())).ok()?;
-        self.pool.entry(pool_key).or_default().push(key);
-        Some(key)
-    }
-
-    fn add(&mut self, pod: usize, socket: OwnedFd, session: Session, side: Side) -> io::Result<Key> {
-        self.direction(pod, side.way()).tls.connections += 1;
-        let woken = &self.woken;
-        let key = self.connections.insert_with(|key| {
-            let waker = woken.waker(Task::Connection(key));
-            Connection::new(Channel::new(socket, session), pod, side, waker, Liveness::new(Instant::now()))
-        });
-        let watched = self.connections.get_mut(key).map_or(Ok(()), |connection| {
-            self.sources.watch(connection.channel.borrow().socket(), Kind::Connection, key)
-        });
-        if watched.is_err() {
-            self.connections.remove(key);
-        }
-        watched.map(|()| key)
-    }
-
-    /// TLS is set up: requests that waited go out with the first flight of HTTP/2.
-    fn proved(&mut self, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let waiting = std::mem::take(&mut connection.waiting);
-        let is_tls13 = connection.channel.borrow().session().protocol_version() == Some(ProtocolVersion::TLSv1_3);
-        let (pod, way) = (connection.pod, connection.side.way());
-        let tls = &mut self.direction(pod, way).tls;
-        tls.handshakes += 1;
-        tls.tls13 += u64::from(is_tls13);
-        for stream in waiting {
-            self.request(key, stream);
-        }
-    }
-
-    /// Sends the request of a stream.
-    fn request(&mut self, connection: Key, key: Key) {
-        let (Some(connection), Some(stream)) = (self.connections.get_mut(connection), self.streams.get_mut(key)) else {
-            return;
-        };
-        let sent = connection.ready().and_then(|mut requests| {
-            let request = connect_request(&self.pods[connection.pod], stream.from, stream.to)?;
-            requests.send_request(request, false).ok()
-        });
-        match sent {
-            Some((response, sender)) => stream.requested(response, sender),
-            None => {
-                stream.lost = true;
-                stream.waker.wake_by_ref();
-            }
-        }
-    }
-
     /// A request has come in.
     fn arrived(&mut self, key: Key, request: Request<RecvStream>, responder: SendResponse<Bytes>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -344,14 +268,4 @@ impl Tunnels {
             }
         }
     }
-}
-
-fn connect_request(pod: &Pod, from: SocketAddrV4, to: SocketAddrV4) -> Option<Request<()>> {
-    let authority = Uri::builder().authority(to.to_string()).build().ok()?;
-    let request = Request::builder()
-        .method(Method::CONNECT)
-        .uri(authority)
-        .header("baggage", pod.baggage.clone())
-        .header("forwarded", HeaderValue::try_from(authority::forwarded(from)).ok()?);
-    request.body(()).ok()
 }

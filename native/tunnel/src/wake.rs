@@ -74,7 +74,7 @@ mod tests {
         let task = Task::Stream(Key { index: 1, generation: 2 });
         let waker = list.waker(task);
         waker.wake_by_ref();
-        waker.clone().wake();
+        waker.wake_by_ref();
         let mut taken = Vec::new();
         list.take(&mut taken);
         assert_eq!(taken, [task]);
