@@ -36,7 +36,9 @@ export function deviceEnd(bed: LocalBed, sandboxed: SandboxedPod, destination: D
     pod,
     prefix,
     entrance: sandboxed.entrance,
-    versions: sandboxed.versions,
+    get versions() {
+      return sandboxed.versions
+    },
     lay: () => giveAddressToNode(pod),
     probes: (proxy) => [
       deviceProbe(prefix, sandboxed, destination),

@@ -14,11 +14,13 @@ export interface DeviceSockets {
 /**
  * How the application's connections come and go. `redirect`: rules in the pod redirect them to sockets that the node proxy
  * has there. `device`: they come by the vsock device, nothing of the pod uses its network stack, so the node holds the
- * pod's address and the node proxy's HBONE sockets are in the node.
+ * pod's address and the node proxy's HBONE sockets are in the node. `fused`: the same, and the device is in the node proxy's
+ * own process, so that there are no sockets either.
  */
 export type Entrance =
   | { readonly kind: 'redirect'; readonly netnsPath: string }
   | { readonly kind: 'device'; readonly sockets: DeviceSockets }
+  | { readonly kind: 'fused' }
 
 export interface EnrolledPod {
   /** Prefix of all its listeners, clusters and statistics. */

@@ -60,11 +60,11 @@ export async function layAmbient(plan: MeshPlan): Promise<AmbientMesh> {
   const oneNode = client.pod.node === server.pod.node
   const startOn = (node: Node, enrolledThere: readonly EnrolledPod[]) =>
     startProxy({ bed, node, pki, pods: enrolledThere, pin: pinOf(node) })
+  // an address that a node proxy listens on must be there before it
+  await Promise.all([client.lay(), server.lay()])
   const [clientProxy, otherProxy] = await Promise.all([
     startOn(client.pod.node, oneNode ? pods : [pods[0]]),
     oneNode ? undefined : startOn(server.pod.node, [pods[1]]),
-    client.lay(),
-    server.lay(),
   ])
   const serverProxy = otherProxy ?? clientProxy
   return {

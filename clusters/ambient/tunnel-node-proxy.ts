@@ -47,9 +47,16 @@ export function tunnelPod(pod: EnrolledPod, pki: Pki): Readonly<Record<string, u
     reaches: [{ to: pod.reaches.address, peer: pod.reaches.peer }],
     admits: [pod.admits],
   }
-  return pod.entrance.kind === 'redirect'
-    ? { ...shared, netns: pod.entrance.netnsPath, mark: proxyMark, capture: true }
-    : { ...shared, outboundSocket: pod.entrance.sockets.outbound, inboundSocket: pod.entrance.sockets.inbound }
+  switch (pod.entrance.kind) {
+    case 'redirect':
+      return { ...shared, netns: pod.entrance.netnsPath, mark: proxyMark, capture: true }
+    case 'device': {
+      const { outbound, inbound } = pod.entrance.sockets
+      return { ...shared, mark: 0, outboundSocket: outbound, inboundSocket: inbound }
+    }
+    case 'fused':
+      return { ...shared, mark: 0 }
+  }
 }
 
 interface Seen {
@@ -150,24 +157,29 @@ export async function startTunnelTool(
     ready: /"event":\s*"ready"/,
     onLine: (line) => {
       version ||= /"version":\s*"([^"]+)"/.exec(line)?.[1] ?? ''
-      lines.onLine(line)
+      if (!line.includes('"guest-gone"')) lines.onLine(line)
     },
   })
   if (version === '') throw new BenchError('failed', `${proc.name} has not said its version`, 'see its log')
   return { proc, version, stats: () => lines.ask(proc, 'stats') }
 }
 
-export async function startTunnelNodeProxy({ bed, node, pki, pods, pin }: NodeProxySpec): Promise<NodeProxy> {
-  const tool = await startTunnelTool({ bed, node, pin }, 'tunnel', { pods: pods.map((pod) => tunnelPod(pod, pki)) })
-  const software = `dpb-tunnel ${tool.version}`
+/** What the tool counts, in the words of every node proxy. */
+export function tunnelNodeProxy(tool: TunnelTool, name: 'dpb-tunnel' | 'dpb-fused'): NodeProxy {
+  const software = `${name} ${tool.version}`
   const stats = async () => (await tool.stats())['pods'] as Readonly<Record<string, TunnelPodStats>>
   return {
     proc: tool.proc,
     versions: { tunnel: tool.version },
-    software: { claim: 'the project’s own tunnel', state: software },
+    software: { claim: `the project’s own ${name}`, state: software },
     callerProbe: (prefix, pod) => tunnelProbe(prefix, software, stats, pod, caller),
     calledProbe: (prefix, pod) => tunnelProbe(prefix, software, stats, pod, called),
     callsOnly: (prefix, now, peer) => onlyPeer('the client’s node proxy', prefix, now, peer),
     admitsOnly: (prefix, now, peer) => onlyPeer('the server’s node proxy', prefix, now, peer),
   }
+}
+
+export async function startTunnelNodeProxy(spec: NodeProxySpec): Promise<NodeProxy> {
+  const pods = spec.pods.map((pod) => tunnelPod(pod, spec.pki))
+  return tunnelNodeProxy(await startTunnelTool(spec, 'tunnel', { pods }), 'dpb-tunnel')
 }

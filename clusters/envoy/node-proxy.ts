@@ -177,10 +177,13 @@ interface Pieces {
   readonly clusters: readonly Json[]
 }
 
-const piecesOf = (pod: EnrolledPod, pki: Pki): Pieces =>
-  pod.entrance.kind === 'redirect'
-    ? redirected(pod, pki, pod.entrance.netnsPath)
-    : behindDevice(pod, pki, pod.entrance.sockets)
+function piecesOf(pod: EnrolledPod, pki: Pki): Pieces {
+  const { entrance } = pod
+  if (entrance.kind === 'fused') throw new Error('Envoy is no vsock device')
+  return entrance.kind === 'redirect'
+    ? redirected(pod, pki, entrance.netnsPath)
+    : behindDevice(pod, pki, entrance.sockets)
+}
 
 /** Bootstrap of one node's proxy for all pods enrolled on it. */
 export function nodeProxyBootstrap(id: string, adminSocket: string, pki: Pki, pods: readonly EnrolledPod[]): Bootstrap {

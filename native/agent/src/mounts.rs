@@ -28,6 +28,9 @@ const DEVICES: [(&str, u32, u32); 7] = [
     ("ptmx", 5, 2),
 ];
 
+/// Major number of miscellaneous devices (Linux, admin-guide/devices.txt).
+const MISC_MAJOR: u32 = 10;
+
 /// Links that programs expect in /dev.
 const LINKS: [(&str, &str); 4] = [
     ("fd", "/proc/self/fd"),
@@ -70,15 +73,31 @@ pub fn rest() -> Result<(), MountError> {
     MEMORY.iter().filter(|folder| Path::new(folder).is_dir()).try_for_each(|folder| memory(folder, "1777"))
 }
 
+fn device(name: &str, major: u32, minor: u32) -> std::io::Result<()> {
+    let path = format!("/dev/{name}");
+    let everybody = Mode::from_raw_mode(0o666);
+    mknodat(rustix::fs::CWD, &path, FileType::CharacterDevice, everybody, makedev(major, minor))?;
+    // mknod(2) applies the mask
+    Ok(rustix::fs::chmod(&path, everybody)?)
+}
+
+/// Number of a miscellaneous device, from lines like ` 54 vsock` (proc(5), /proc/misc).
+fn misc_minor(table: &str, name: &str) -> Option<u32> {
+    table.lines().find_map(|line| {
+        let (minor, found) = line.trim().split_once(' ')?;
+        (found.trim() == name).then(|| minor.parse().ok())?
+    })
+}
+
 /// A /dev of its own: a host's may hold links and names that mean nothing here.
 fn devices() -> std::io::Result<()> {
     memory("/dev", "755").map_err(|error| error.because)?;
     for (name, major, minor) in DEVICES {
-        let path = format!("/dev/{name}");
-        let everybody = Mode::from_raw_mode(0o666);
-        mknodat(rustix::fs::CWD, &path, FileType::CharacterDevice, everybody, makedev(major, minor))?;
-        // mknod(2) applies the mask
-        rustix::fs::chmod(&path, everybody)?;
+        device(name, major, minor)?;
+    }
+    // Programs ask it for the guest's own vsock address; its module has been loaded by now.
+    if let Some(minor) = misc_minor(&std::fs::read_to_string("/proc/misc")?, "vsock") {
+        device("vsock", MISC_MAJOR, minor)?;
     }
     for (name, to) in LINKS {
         std::os::unix::fs::symlink(to, format!("/dev/{name}"))?;
@@ -98,4 +117,17 @@ pub fn share(share: &Share) -> Result<(), MountError> {
         because,
     })?;
     attach(&share.source, &on, &share.file_system, &share.options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::misc_minor;
+
+    #[test]
+    fn a_miscellaneous_device_is_found_by_its_whole_name() {
+        let table = "121 vsock2\n120 vsock\n  1 psaux\n";
+        assert_eq!(misc_minor(table, "vsock"), Some(120));
+        assert_eq!(misc_minor(table, "psaux"), Some(1));
+        assert_eq!(misc_minor(table, "sock"), None);
+    }
 }
