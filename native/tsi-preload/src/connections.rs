@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use std::ffi::c_int;
 use tsi::address::{self, Pod};
 use tsi::moved::{self, Outcome};
-use tsi::socket::{self, End};
+use tsi::socket::{self, End, settled};
 
 /// socket(2)
 #[unsafe(no_mangle)]
@@ -19,7 +19,7 @@ pub extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
         return tell(socket::open(family, flags).map(IntoRawFd::into_raw_fd));
     }
     // SAFETY: no pointers.
-    unsafe { call(libc::SYS_socket, [domain as usize, kind as usize, protocol as usize, 0, 0]) }
+    unsafe { call(libc::SYS_socket, [settled(domain), kind as usize, protocol as usize, 0, 0]) }
 }
 
 /// connect(2)
@@ -67,7 +67,7 @@ unsafe fn with_name(
         }
     }
     // SAFETY: by the caller's promise.
-    unsafe { call(number, [fd as usize, name as usize, length as usize, 0, 0]) }
+    unsafe { call(number, [settled(fd), name as usize, length as usize, 0, 0]) }
 }
 
 /// listen(2)
@@ -76,7 +76,7 @@ pub extern "C" fn listen(fd: c_int, backlog: c_int) -> c_int {
     match borrow(fd).map(|socket| moved::listen(socket, backlog)) {
         Some(Outcome::Done(result)) => tell(result.map(|()| 0)),
         // SAFETY: no pointers.
-        _ => unsafe { call(libc::SYS_listen, [fd as usize, backlog as usize, 0, 0, 0]) },
+        _ => unsafe { call(libc::SYS_listen, [settled(fd), backlog as usize, 0, 0, 0]) },
     }
 }
 
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn accept(fd: c_int, name: *mut sockaddr, length: *mut soc
 pub unsafe extern "C" fn accept4(fd: c_int, name: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int {
     let Some(listener) = borrow(fd).filter(|_| !name.is_null()) else {
         // SAFETY: by the caller's promise.
-        return unsafe { call(libc::SYS_accept4, [fd as usize, name as usize, length as usize, flags as usize, 0]) };
+        return unsafe { call(libc::SYS_accept4, [settled(fd), name as usize, length as usize, flags as usize, 0]) };
     };
     let accepted = socket::accept(listener, flags as u32).and_then(|(connection, caller)| {
         match (caller.vsock(), pod()) {
@@ -147,7 +147,7 @@ unsafe fn name_of(number: libc::c_long, end: End, fd: c_int, name: *mut sockaddr
             unsafe { give_name(name, length, &bytes[..whole]) }.map(|()| 0)
         })),
         // SAFETY: by the caller's promise.
-        _ => unsafe { call(number, [fd as usize, name as usize, length as usize, 0, 0]) },
+        _ => unsafe { call(number, [settled(fd), name as usize, length as usize, 0, 0]) },
     }
 }
 

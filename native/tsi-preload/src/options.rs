@@ -4,6 +4,7 @@ use crate::native::{borrow, call, give, tell};
 use libc::socklen_t;
 use std::ffi::{c_int, c_ulong, c_void};
 use tsi::moved::{self, Outcome};
+use tsi::socket::settled;
 use tsi::{filter, options, socket};
 
 /// getsockopt(2)
@@ -18,7 +19,7 @@ pub unsafe extern "C" fn getsockopt(
     value: *mut c_void,
     length: *mut socklen_t,
 ) -> c_int {
-    let arguments = [fd as usize, level as usize, option as usize, value as usize, length as usize];
+    let arguments = [settled(fd), level as usize, option as usize, value as usize, length as usize];
     let (of, name) = (level as u32, option as u32);
     if (of, name) == (options::SOL_SOCKET, options::SO_ERROR) {
         // SAFETY: by the caller's promise.
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn setsockopt(
     }
     // SAFETY: by the caller's promise.
     let told = unsafe {
-        call(libc::SYS_setsockopt, [fd as usize, level as usize, option as usize, value as usize, length as usize])
+        call(libc::SYS_setsockopt, [settled(fd), level as usize, option as usize, value as usize, length as usize])
     };
     if told == 0 {
         return 0;
@@ -107,6 +108,6 @@ pub unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_voi
             0
         })),
         // SAFETY: by the caller's promise.
-        _ => unsafe { call(libc::SYS_ioctl, [fd as usize, request as usize, argument as usize, 0, 0]) },
+        _ => unsafe { call(libc::SYS_ioctl, [settled(fd), request as usize, argument as usize, 0, 0]) },
     }
 }

@@ -1,6 +1,7 @@
 //! The socket calls of a moved socket, made to the kernel directly: inside a program, libc's names are interposed by us.
 
 use crate::address::{ANY, Family, Vsock};
+use crate::filter;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
@@ -74,8 +75,15 @@ fn native(address: Vsock) -> libc::sockaddr_vm {
     }
 }
 
+/// The descriptor as these calls hand it to the kernel: under a supervisor they need no asking.
 fn raw(socket: BorrowedFd<'_>) -> usize {
-    socket.as_raw_fd() as usize
+    settled(socket.as_raw_fd())
+}
+
+/// First argument, a descriptor or a domain, of a system call that a supervisor lets pass.
+#[must_use]
+pub fn settled(first: i32) -> usize {
+    (filter::SETTLED as usize) << 32 | first as u32 as usize
 }
 
 /// A new vsock stream socket; `flags`: SOCK_NONBLOCK, SOCK_CLOEXEC.
@@ -97,7 +105,7 @@ pub fn open(family: Family, flags: u32) -> Result<OwnedFd, Errno> {
 pub fn open_as(domain: i32, flags: u32) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers; the kernel returns a descriptor that is ours alone.
     unsafe {
-        let fd = call(libc::SYS_socket, [domain as usize, libc::SOCK_STREAM as usize | flags as usize, 0, 0, 0])?;
+        let fd = call(libc::SYS_socket, [settled(domain), libc::SOCK_STREAM as usize | flags as usize, 0, 0, 0])?;
         Ok(OwnedFd::from_raw_fd(fd as RawFd))
     }
 }

@@ -42,21 +42,24 @@ impl Supervisor {
         let fd = socket.as_fd();
         let number = call.number;
         if number == NATIVE.getsockname {
-            self.name(call, fd, End::Near);
+            self.name(call, socket, End::Near);
         } else if number == NATIVE.getpeername {
-            self.name(call, fd, End::Far);
+            self.name(call, socket, End::Far);
         } else if number == NATIVE.getsockopt {
             let value = moved::option(fd, call.int(1), call.int(2));
-            self.tell(call, value, |value| {
-                give(call.thread, call.arguments[3], call.arguments[4], &value, Length::Given)
+            let (at, length_at) = (call.arguments[3], call.arguments[4]);
+            self.tell(call, socket, value, |value| give(call.thread, at, length_at, &value, Length::Given));
+        } else if number == NATIVE.ioctl {
+            let number = moved::ioctl(fd, call.int(1));
+            self.tell(call, socket, number, |number| {
+                write(call.thread, [(call.arguments[2], &number.to_ne_bytes()[..])])
             });
         } else if number == NATIVE.setsockopt {
-            self.tell(call, moved::set_option(fd, call.int(1), call.int(2)), |()| Ok(()));
+            let set = moved::set_option(fd, call.int(1), call.int(2));
+            self.finish(call, socket, set);
         } else if number == NATIVE.listen {
-            self.tell(call, moved::listen(fd, call.int(1) as i32), |()| Ok(()));
-        } else if number == NATIVE.ioctl {
-            let told = |value: i32| write(call.thread, [(call.arguments[2], &value.to_ne_bytes()[..])]);
-            self.tell(call, moved::ioctl(fd, call.int(1)), told);
+            let listening = moved::listen(fd, call.int(1) as i32);
+            self.finish(call, socket, listening);
         } else if number == NATIVE.bind {
             self.bind(call, socket);
         } else {
@@ -96,14 +99,37 @@ impl Supervisor {
         self.finish(call, socket, outcome);
     }
 
+    /// Our copy of the program's socket is given up before the program goes on: a socket it closes must be closed.
     fn finish(&self, call: &Notification, socket: OwnedFd, outcome: Outcome<()>) {
         match outcome {
-            Outcome::Done(result) => self.answer_or_keep(call, result),
-            Outcome::Foreign => self.proceed(call),
+            Outcome::Done(result) => {
+                drop(socket);
+                self.answer_or_keep(call, result);
+            }
+            Outcome::Foreign => {
+                drop(socket);
+                self.proceed(call);
+            }
             Outcome::Replace(new, result) => {
                 let replaced = swap::replace(&self.listener, &self.handles, call, socket, &new);
+                drop(new);
                 self.answer_or_keep(call, replaced.and(result));
             }
+        }
+    }
+
+    /// As `finish`, for a result that goes into the program's memory.
+    fn tell<T>(
+        &self,
+        call: &Notification,
+        socket: OwnedFd,
+        outcome: Outcome<T>,
+        hand_over: impl FnOnce(T) -> Result<(), Errno>,
+    ) {
+        drop(socket);
+        match outcome {
+            Outcome::Done(result) => self.answer(call, result.and_then(hand_over)),
+            Outcome::Foreign | Outcome::Replace(..) => self.proceed(call),
         }
     }
 
@@ -112,13 +138,13 @@ impl Supervisor {
         let flags = if call.number == NATIVE.accept4 { call.int(3) } else { 0 };
         if !fcntl_getfl(&listener).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK)) {
             match self.wait_for_caller(call, listener) {
-                Ok(Some(listener)) => self.accept_now(call, &listener, flags),
+                Ok(Some(listener)) => self.accept_now(call, listener, flags),
                 Ok(None) => {}
                 Err(error) => self.answer(call, Err(error)),
             }
             return;
         }
-        self.accept_now(call, &listener, flags);
+        self.accept_now(call, listener, flags);
     }
 
     /// Gives the listener back once `accept` will not wait; None when the caller is gone.
@@ -136,8 +162,10 @@ impl Supervisor {
         waited.map(|_| kept)
     }
 
-    fn accept_now(&self, call: &Notification, listener: &OwnedFd, flags: u32) {
-        let (connection, name) = match socket::accept(listener.as_fd(), flags | CLOSE_ON_EXEC) {
+    fn accept_now(&self, call: &Notification, listener: OwnedFd, flags: u32) {
+        let accepted = socket::accept(listener.as_fd(), flags | CLOSE_ON_EXEC);
+        drop(listener);
+        let (connection, name) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => return self.answer(call, Err(error)),
         };
@@ -164,8 +192,9 @@ impl Supervisor {
         }
     }
 
-    fn name(&self, call: &Notification, socket: BorrowedFd<'_>, end: End) {
-        self.tell(call, moved::name(socket, end, || Some(self.pod)), |(name, family)| {
+    fn name(&self, call: &Notification, socket: OwnedFd, end: End) {
+        let name = moved::name(socket.as_fd(), end, || Some(self.pod));
+        self.tell(call, socket, name, |(name, family)| {
             let (bytes, length) = address::encode(name, family);
             give(call.thread, call.arguments[1], call.arguments[2], &bytes[..length], Length::Whole)
         });
@@ -177,13 +206,6 @@ impl Supervisor {
         let mut name = [0; LONGEST_NAME];
         read(call.thread, call.arguments[1], name.get_mut(..length)?).ok()?;
         Some((name, length))
-    }
-
-    fn tell<T>(&self, call: &Notification, outcome: Outcome<T>, hand_over: impl FnOnce(T) -> Result<(), Errno>) {
-        match outcome {
-            Outcome::Done(result) => self.answer(call, result.and_then(hand_over)),
-            Outcome::Foreign | Outcome::Replace(..) => self.proceed(call),
-        }
     }
 
     fn give_descriptor(&self, call: &Notification, fd: BorrowedFd<'_>, close_on_exec: bool) {

@@ -18,6 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Exit codes by a shell's custom: cannot be run, cannot be found.
@@ -25,6 +26,9 @@ const NOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
 /// In place of a listener's number: another supervisor has this process already, and serves it as well.
 const ALREADY_SUPERVISED: i32 = -1;
+
+/// Libraries the dynamic linker loads first.
+const PRELOAD: &str = "LD_PRELOAD";
 
 /// Why nothing ran.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +44,42 @@ impl LaunchError {
     }
 }
 
+/// What runs, and where.
+struct Start {
+    program: Vec<OsString>,
+    pod: Pod,
+    /// A library for dynamic programs.
+    preload: Option<PathBuf>,
+}
+
+impl Start {
+    /// What runs, ready for exec.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]).env(ADDRESS_VARIABLE, self.pod.address.to_string());
+        if let Some(library) = &self.preload {
+            let others = std::env::var_os(PRELOAD).filter(|others| !others.is_empty());
+            let all = others.into_iter().fold(library.clone().into_os_string(), |mut all, others| {
+                all.push(":");
+                all.push(others);
+                all
+            });
+            command.env(PRELOAD, all);
+        }
+        command
+    }
+}
+
 /// Runs a program under supervision, and returns this process's exit code. Must be called with one thread.
 ///
 /// # Errors
 /// When processes cannot be made.
-pub fn run(program: &[OsString], pod: Pod) -> Result<i32, LaunchError> {
+pub fn run(program: &[OsString], pod: Pod, preload: Option<PathBuf>) -> Result<i32, LaunchError> {
+    let start = Start { program: program.to_vec(), pod, preload };
     let (messages, tell) = pipe()?;
     if signals::fork().map_err(LaunchError::system("fork"))?.is_none() {
         drop(messages);
-        std::process::exit(match supervise(program, pod, &tell) {
+        std::process::exit(match supervise(&start, &tell) {
             Ok(()) => 0,
             Err(error) => complain(&error),
         });
@@ -70,12 +101,12 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), LaunchError> {
 }
 
 /// The supervisor's process.
-fn supervise(program: &[OsString], pod: Pod, tell: &OwnedFd) -> Result<(), LaunchError> {
-    let (child, listener) = start(program, pod)?;
+fn supervise(start: &Start, tell: &OwnedFd) -> Result<(), LaunchError> {
+    let (child, listener) = launch(start)?;
     signals::block();
     signals::release_streams().map_err(LaunchError::system("open /dev/null"))?;
     rustix::io::write(tell, &Message::Started(child).to_bytes()).map_err(LaunchError::system("write"))?;
-    let supervisor = listener.map(|listener| Supervisor::new(listener, pod));
+    let supervisor = listener.map(|listener| Supervisor::new(listener, start.pod));
     if let Some(supervisor) = &supervisor
         && supervisor.start().is_err()
     {
@@ -92,12 +123,12 @@ fn supervise(program: &[OsString], pod: Pod, tell: &OwnedFd) -> Result<(), Launc
 }
 
 /// Forks the program. It waits between filter and exec until its listener was fetched.
-fn start(program: &[OsString], pod: Pod) -> Result<(Pid, Option<Listener>), LaunchError> {
+fn launch(start: &Start) -> Result<(Pid, Option<Listener>), LaunchError> {
     let (number, tell_number) = pipe()?;
     let (go, tell_go) = pipe()?;
     let Some(child) = signals::fork().map_err(LaunchError::system("fork"))? else {
         drop((number, tell_go));
-        std::process::exit(become_program(program, pod, &tell_number, &go));
+        std::process::exit(become_program(start, &tell_number, &go));
     };
     drop((tell_number, go));
     let mut bytes = [0; 4];
@@ -119,7 +150,7 @@ fn fetch(child: Pid, fd: i32) -> Result<OwnedFd, LaunchError> {
 }
 
 /// In the program's process. Returns an exit code if there is no program.
-fn become_program(program: &[OsString], pod: Pod, tell_number: &OwnedFd, go: &OwnedFd) -> i32 {
+fn become_program(start: &Start, tell_number: &OwnedFd, go: &OwnedFd) -> i32 {
     let _never_fails = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let rules = filter::rules(&NATIVE, &socket::refused_options(&options::SET_OF_SOCKET));
     let listener = match notify::install(&filter::assemble(&NATIVE, &rules)) {
@@ -132,8 +163,8 @@ fn become_program(program: &[OsString], pod: Pod, tell_number: &OwnedFd, go: &Ow
     if rustix::io::write(tell_number, &number.to_ne_bytes()).is_err() || rustix::io::read(go, &mut [0; 1]) != Ok(1) {
         return NOT_RUN;
     }
-    let failed = Command::new(&program[0]).args(&program[1..]).env(ADDRESS_VARIABLE, pod.address.to_string()).exec();
-    eprintln!("dpb-tsi: {}: {failed}", program[0].display());
+    let failed = start.command().exec();
+    eprintln!("dpb-tsi: {}: {failed}", start.program[0].display());
     if failed.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }
 }
 
