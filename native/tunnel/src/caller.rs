@@ -99,9 +99,7 @@ impl Node {
                 Received::Data(bytes) => {
                     let count = take(&bytes);
                     stream.release(count);
-                    if count < bytes.len() {
-                        stream.put_back(bytes, count);
-                    }
+                    stream.put_back(bytes, count);
                     let (pod, way) = (stream.pod, stream.way);
                     *self.tunnels.direction(pod, way).bytes_down(way) += count as u64;
                     return Read::Taken(count);
@@ -166,6 +164,9 @@ impl Node {
         let Some(stream) = self.tunnels.stream(id.into()) else { return };
         if std::mem::take(&mut stream.told.read_waits) {
             self.notices.push_back(Notice::Readable(id));
+        } else {
+            // The caller has not read what it was told of.
+            stream.take_in();
         }
         if std::mem::take(&mut stream.told.write_waits) {
             self.notices.push_back(Notice::Writable(id));
@@ -176,6 +177,8 @@ impl Node {
         let Some(peer) = self.tunnels.peer(key) else { return };
         let Some(stream) = self.tunnels.stream(key) else { return };
         stream.told.opened = true;
+        // Until the caller reads, what comes is taken in; this also asks to be woken.
+        stream.take_in();
         let (pod, way, to) = (stream.pod, stream.way, stream.to);
         let direction = self.tunnels.direction(pod, way);
         direction.opened(&peer, to);

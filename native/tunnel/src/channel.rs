@@ -22,8 +22,9 @@ const MOST_WAITING: usize = 128 << 10;
 /// Bytes read from the socket at once: first, and once reads fill the room.
 const READ_ROOM: usize = 32 << 10;
 const BULK_READ_ROOM: usize = 128 << 10;
-/// Bytes read from one socket in one turn, so that others get theirs.
-const TURN_BUDGET: usize = 512 << 10;
+/// Bytes read from one socket in one turn, so that others get theirs. In two turns HTTP/2 cannot receive more small frames
+/// than it tolerates (half of the connection's window, [`crate::backlog`]).
+const TURN_BUDGET: usize = 128 << 10;
 
 /// A TLS connection on a socket.
 #[derive(Debug)]

@@ -27,6 +27,10 @@ const FRAME: u32 = 1 << 20;
 const STREAMS_OF_A_CALLER: u32 = 200;
 const CLIENT_HEADERS: u32 = 16 << 10;
 const SERVER_HEADERS: u32 = 64 << 10;
+/// Requests that a caller may take back before they are looked at: as many as can arrive in one turn. The peer is a proxy
+/// that has proved who it is and calls for many applications; the crate's bounds (20 at once, 1,024 errors in a
+/// connection's life) would let one of them end the tunnels of all.
+const RESETS_BEFORE_ACCEPTED: usize = 4096;
 /// Bytes that one stream may have waiting to be sent.
 const SEND_BUFFER: usize = 400 << 10;
 
@@ -263,6 +267,7 @@ fn begin_client(
         .max_frame_size(FRAME)
         .max_header_list_size(CLIENT_HEADERS)
         .max_send_buffer_size(SEND_BUFFER)
+        .max_local_error_reset_streams(None)
         .enable_push(false);
     // The preface fits into the channel's empty buffer, so this does not wait.
     match pin!(settings.handshake(io)).poll(context) {
@@ -279,6 +284,8 @@ fn server_settings() -> server::Builder {
         .max_frame_size(FRAME)
         .max_header_list_size(SERVER_HEADERS)
         .max_send_buffer_size(SEND_BUFFER)
+        .max_local_error_reset_streams(None)
+        .max_pending_accept_reset_streams(RESETS_BEFORE_ACCEPTED)
         .max_concurrent_streams(STREAMS_OF_A_CALLER);
     settings
 }

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod authority;
+mod backlog;
 mod buffer;
 mod caller;
 mod channel;

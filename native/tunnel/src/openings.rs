@@ -168,6 +168,7 @@ impl Node {
         if serving.served.get() {
             if let Some(stream) = self.tunnels.stream(arrival.stream) {
                 stream.owner = Owner::Caller;
+                stream.take_in();
             }
             let stream = StreamId { index: arrival.stream.index, generation: arrival.stream.generation };
             // A node has fewer pods than 2³²: each has files and sockets.

@@ -4,7 +4,7 @@
 
 use crate::scratch::{CHUNK, Scratch};
 use crate::sockets::reset_on_close;
-use crate::stream::{Answer, Received, Room, Stream, Way};
+use crate::stream::{Answer, Received, Room, Way};
 use crate::table::Key;
 use crate::tunnels::Tunnels;
 use bytes::Bytes;
@@ -129,6 +129,7 @@ impl Relay {
                 Answer::Granted => {}
             },
             Way::Inbound if !self.writable => {
+                stream.take_in();
                 return if stream.is_cut_off() { Err(End::CutOff) } else { Ok(()) };
             }
             Way::Inbound => {
@@ -225,9 +226,13 @@ impl Relay {
                 }
             }
         }
-        let waits = !self.writable && !self.received_all;
-        let cut_off = waits && tunnels.stream(self.stream).is_none_or(Stream::is_cut_off);
-        if cut_off { Err(End::CutOff) } else { Ok(()) }
+        if self.received_all {
+            return Ok(());
+        }
+        // The application takes nothing now; but a peer that has cut the tunnel off must not go unnoticed.
+        let Some(stream) = tunnels.stream(self.stream) else { return Err(End::CutOff) };
+        stream.take_in();
+        if stream.is_cut_off() { Err(End::CutOff) } else { Ok(()) }
     }
 
     /// Ends both sides, each as the other has ended.

@@ -2,9 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+use crate::backlog::Backlog;
 use crate::proxy_v2::Announced;
 use crate::table::Key;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
@@ -107,8 +108,10 @@ pub struct Stream {
     receiver: Option<RecvStream>,
     response: Option<ResponseFuture>,
     responder: Option<SendResponse<Bytes>>,
-    /// Rest of a frame that was not taken whole.
-    rest: Bytes,
+    /// Received and not handed on.
+    backlog: Backlog,
+    /// What follows the backlog, if it is known.
+    after: Option<Received>,
 }
 
 impl Stream {
@@ -130,7 +133,8 @@ impl Stream {
             receiver: None,
             response: None,
             responder: None,
-            rest: Bytes::new(),
+            backlog: Backlog::default(),
+            after: None,
         }
     }
 
@@ -217,9 +221,29 @@ impl Stream {
 
     /// The next bytes.
     pub fn receive(&mut self) -> Received {
-        if !self.rest.is_empty() {
-            return Received::Data(std::mem::take(&mut self.rest));
+        if let Some(bytes) = self.backlog.pop() {
+            return Received::Data(bytes);
         }
+        self.after.clone().unwrap_or_else(|| self.poll_frame())
+    }
+
+    /// Puts back what was received, but for the first `taken` bytes of it.
+    pub fn put_back(&mut self, bytes: Bytes, taken: usize) {
+        self.backlog.put_back(bytes, taken);
+    }
+
+    /// Takes in what has been received, where nobody can take it on now.
+    pub fn take_in(&mut self) {
+        while self.after.is_none() {
+            match self.poll_frame() {
+                Received::Data(bytes) => self.backlog.push(bytes),
+                Received::Later => return,
+                end => self.after = Some(end),
+            }
+        }
+    }
+
+    fn poll_frame(&mut self) -> Received {
         if self.lost {
             return Received::Reset;
         }
@@ -233,12 +257,6 @@ impl Stream {
                 Received::Finished
             }
         }
-    }
-
-    /// Puts back what was received and not taken.
-    pub fn put_back(&mut self, mut bytes: Bytes, taken: usize) {
-        bytes.advance(taken);
-        self.rest = bytes;
     }
 
     /// So many received bytes were handed on: the peer may send as many more.

@@ -199,3 +199,43 @@ fn a_draining_node_ends_after_its_last_tunnel_and_takes_no_other() {
     });
     assert_eq!(status, None);
 }
+
+#[test]
+fn a_slow_reader_of_many_small_writes_does_not_end_its_neighbours() {
+    let mut world = Loop::new();
+    let slow = world.stands();
+    let neighbour = world.stands();
+    let count = 60_000;
+    for at in 0..count {
+        assert_eq!(world.nodes[0].write(slow[0], &[at as u8]), Wrote::Taken(1));
+        if at % 16 == 0 {
+            world.turn();
+        }
+    }
+    world.carry(neighbour, 0, b"not disturbed");
+    let mut received = 0;
+    while received < count {
+        let read = world.nodes[1].read_with(slow[1], |bytes| {
+            assert!(bytes.iter().enumerate().all(|(at, &byte)| byte == (received + at) as u8));
+            bytes.len()
+        });
+        match read {
+            Read::Taken(more) => received += more,
+            Read::Pending => world.turn(),
+            other => panic!("{other:?} after {received}"),
+        }
+    }
+}
+
+#[test]
+fn a_caller_that_takes_back_its_calls_does_not_end_its_neighbours() {
+    let mut world = Loop::new();
+    let neighbour = world.stands();
+    for _ in 0..90 {
+        let stream = world.nodes[0].open(world.pods[0], world.from, world.to).unwrap();
+        world.nodes[0].turn();
+        world.nodes[0].reset(stream);
+    }
+    world.carry(neighbour, 0, b"not disturbed");
+    world.carry(neighbour, 1, b"either way");
+}
