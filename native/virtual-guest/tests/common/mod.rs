@@ -60,15 +60,26 @@ pub struct Scene {
 impl Scene {
     /// So many guests, each with a peer of its own behind `outbound`.
     pub fn new(guests: usize) -> Self {
+        Self::with(guests, &[("vhost", &["agent", "tsi"])])
+    }
+
+    /// One guest with a device for its agent and another, `vhost-tsi`, for its applications.
+    pub fn side_by_side() -> Self {
+        Self::with(1, &[("vhost", &["agent"]), ("vhost-tsi", &["tsi"])])
+    }
+
+    fn with(guests: usize, devices: &[(&str, &[&str])]) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("dpb-vg-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for sockets");
         let path = |name: &str, guest: usize| folder.join(format!("{guest}.{name}"));
         let describe = |guest: usize| {
+            let device =
+                |(name, services): &(&str, &[&str])| json!({ "socket": path(name, guest), "services": services });
             json!({
                 "name": format!("guest-{guest}"), "cid": 3 + guest, "address": pod(guest).to_string(),
-                "devices": [{ "socket": path("vhost", guest), "services": ["agent", "tsi"] }],
+                "devices": devices.iter().map(device).collect::<Vec<_>>(),
                 "hybrid": path("hybrid", guest), "outbound": path("out", guest), "inbound": path("in", guest),
                 "inboundPorts": [{ "port": 8080, "socket": path("in_8080", guest) }],
             })
@@ -97,6 +108,11 @@ impl Scene {
 
     pub fn guest_with(&self, guest: usize, options: Options) -> Guest {
         Guest::attach_with(self.socket("vhost", guest), options).expect("attaching")
+    }
+
+    /// By another device than the usual one.
+    pub fn guest_at(&self, device: &str, guest: usize) -> Guest {
+        Guest::attach(self.socket(device, guest)).expect("attaching")
     }
 
     /// The node proxy calls a TCP port of a guest in somebody's name.
