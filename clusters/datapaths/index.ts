@@ -2,7 +2,23 @@
 import ambient from './ambient.ts'
 import baseline from './baseline.ts'
 import kata from './kata.ts'
+import kataAmbient from './kata-ambient.ts'
+import kataAmbientTcfilter from './kata-ambient-tcfilter.ts'
+import kataFast from './kata-fast.ts'
+import kataFastFused from './kata-fast-fused.ts'
+import kataSidecarOut from './kata-sidecar-out.ts'
 import sidecar from './sidecar.ts'
 import waypoint from './waypoint.ts'
 
-export const modes = [ambient, baseline, kata, sidecar, waypoint] as const
+export const modes = [
+  ambient,
+  baseline,
+  kata,
+  kataAmbient,
+  kataAmbientTcfilter,
+  kataFast,
+  kataFastFused,
+  kataSidecarOut,
+  sidecar,
+  waypoint,
+] as const

@@ -1,7 +1,8 @@
 /** Hops and pictures of the fast path. */
 import type { Carries, Hop, PathPicture, Sandboxed } from '../../harness/contracts.ts'
 import { capture, clientNodeProxy, marked, serverNodeProxy } from '../ambient/hops.ts'
-import { client, counter, picture, type Step, server, wire } from '../proof/picture.ts'
+import { client, counter, node, picture, type Step, server, wire } from '../proof/picture.ts'
+import { clientSidecar, serverSidecar, sidecarRule } from '../sidecar/hops.ts'
 
 type End = 'client' | 'server'
 
@@ -55,22 +56,26 @@ const fusedProxy = (end: End): Hop => ({
   counters: [...deviceCounters(end), ...nodeProxy(end).counters],
 })
 
-/** From the application to the wire, or, reversed, from the wire to it. */
+const step = (hop: Hop, carries: Carries, link?: string): Step => ({ hop, carries, ...(link ? { link } : {}) })
+
+/** From the application in its sandbox into the rings. */
+const throughRings = (end: End): Step[] => [
+  step(inside(end === 'client' ? client('connects to the server’s address') : server(), end), 'vsock'),
+  step(moved(end), 'vsock', 'rings in shared memory'),
+]
+
+/** From the application to the wire; reversed, from the wire to it. */
 function way(end: End, sandboxed: boolean, fused: boolean): Step[] {
-  const application = end === 'client' ? client('connects to the server’s address') : server()
-  const step = (hop: Hop, carries: Carries, link?: string): Step => ({ hop, carries, ...(link ? { link } : {}) })
   if (!sandboxed)
     return end === 'client'
-      ? [step(application, 'plaintext'), step(capture, 'plaintext'), step(clientNodeProxy, 'hbone')]
-      : [step(application, 'plaintext'), step(marked, 'plaintext'), step(serverNodeProxy, 'plaintext')]
-  const start = [step(inside(application, end), 'vsock'), step(moved(end), 'vsock', 'rings in shared memory')]
-  return fused
-    ? [...start, step(fusedProxy(end), end === 'client' ? 'hbone' : 'vsock')]
-    : [
-        ...start,
-        step(device(end), 'plaintext', 'Unix socket'),
-        step(nodeProxy(end), end === 'client' ? 'hbone' : 'plaintext'),
-      ]
+      ? [
+          step(client('connects to the server’s address'), 'plaintext'),
+          step(capture, 'plaintext'),
+          step(clientNodeProxy, 'hbone'),
+        ]
+      : [step(server(), 'plaintext'), step(marked, 'plaintext'), step(serverNodeProxy, 'plaintext')]
+  if (fused) return [...throughRings(end), step(fusedProxy(end), 'hbone')]
+  return [...throughRings(end), step(device(end), 'plaintext', 'Unix socket'), step(nodeProxy(end), 'hbone')]
 }
 
 /** Links of the way into an application carry what their far end hands over, so they shift by one when reversed. */
@@ -91,3 +96,33 @@ export const fastPicture =
       ...reversed(way('server', has('server'), fused)),
     ])
   }
+
+/** The sidecar outside of the sandbox, in the pod's namespace, with the rules that istio-init lays there. */
+export function sidecarOutPicture(ends: Sandboxed): PathPicture {
+  const has = (end: End): boolean => ends === 'both' || ends === end
+  const toDevice = (end: End): Step[] => [...throughRings(end), step(device(end), 'plaintext', 'Unix socket')]
+  const outOfClient = has('client')
+    ? [...toDevice('client'), step({ ...clientSidecar, label: 'Envoy sidecar, Unix socket' }, 'mtls')]
+    : [
+        step(client('connects to the server’s address'), 'plaintext'),
+        step(sidecarRule('rule-9', 'client'), 'plaintext'),
+        step(sidecarRule('redirect-15001', 'client'), 'plaintext'),
+        step(clientSidecar, 'mtls'),
+      ]
+  const toServer = has('server')
+    ? [
+        ...toDevice('server'),
+        step({ ...serverSidecar, detail: 'STRICT mTLS; calls the application by the device' }, 'mtls'),
+      ]
+    : [step(server(), 'plaintext'), step(sidecarRule('rule-1', 'server'), 'plaintext'), step(serverSidecar, 'mtls')]
+  return picture([
+    ...outOfClient,
+    step(sidecarRule('rule-4', 'client'), 'mtls'),
+    step(node('client node'), 'mtls'),
+    step(wire(), 'mtls'),
+    step(node('server node'), 'mtls'),
+    step(sidecarRule('inbound', 'server'), 'mtls'),
+    step(sidecarRule('redirect-15006', 'server'), 'mtls'),
+    ...reversed(toServer),
+  ])
+}

@@ -30,14 +30,14 @@ export interface FastMode {
   readonly picture: (ends: Sandboxed) => PathPicture
 }
 
-/** What all modes with occupants begin with: one for each sandboxed end. */
-export async function occupy(bed: LocalBed, chosen: Chosen | undefined, scope: Scope) {
+/** What all modes with occupants begin with: one for each sandboxed end, whose device speaks to a proxy of this user. */
+export async function occupy(bed: LocalBed, chosen: Chosen | undefined, scope: Scope, proxyUid = 0) {
   const ends = sandboxedEnds(chosen)
   const way = (chosen?.tsi ?? 'supervisor') as TsiWay
   const sandbox = await chooseSandbox()
   const occupants = [bed.clientPod, bed.serverPod]
     .filter((pod) => ends === 'both' || ends === pod.role)
-    .map((pod) => new Occupant({ bed, pod, sandbox, way, pin: nodePin(bed, pod.node, ends), scope }))
+    .map((pod) => new Occupant({ bed, pod, sandbox, way, pin: nodePin(bed, pod.node, ends), scope, proxyUid }))
   const of = (pod: Pod): Occupant | undefined => occupants.find((occupant) => occupant.pod === pod)
   const { host, httpPort, tcpPort } = bed.echo.target
   const destination: Destination = { address: host, ports: [httpPort, tcpPort] }

@@ -1,4 +1,5 @@
 /** A pod's application in a sandbox without a network: all its TCP goes by TSI to the pod's vsock device. */
+import { chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pin, Place } from '../../harness/contracts.ts'
 import type { Scope } from '../../harness/scope.ts'
@@ -20,6 +21,8 @@ export interface OccupantSpec {
   /** CPUs of the sandbox and its device. */
   readonly pin: Pin
   readonly scope: Scope
+  /** Whom the device's sockets are for. */
+  readonly proxyUid: number
 }
 
 export class Occupant {
@@ -32,28 +35,31 @@ export class Occupant {
   constructor(spec: OccupantSpec) {
     this.#spec = spec
     this.pod = spec.pod
-    // A folder of their own, for both sides make sockets in it: the device is root's, a sidecar is not.
-    const at = (name: string): string => join(spec.bed.stateDir, `${spec.pod.role}-${name}`)
+    // Each side makes its sockets in a folder of its own: the device is root's, a sidecar is not.
+    const folder = (name: string): string => {
+      const path = join(spec.bed.stateDir, `${spec.pod.role}-${name}`)
+      mkdirSync(path, { mode: 0o711 })
+      return path
+    }
+    const [proxy, device] = [folder('proxy-sockets'), folder('device-sockets')]
+    chownSync(proxy, spec.proxyUid, spec.proxyUid)
     this.sockets = {
-      outbound: at('outbound'),
-      inbound: at('inbound'),
-      inboundPorts: Object.values(echoPorts).map((port) => ({ port, socket: at(`inbound-${port}`) })),
+      outbound: join(proxy, 'outbound'),
+      inbound: join(device, 'inbound'),
+      inboundPorts: Object.values(echoPorts).map((port) => ({ port, socket: join(device, `inbound-${port}`) })),
     }
   }
 
   /** Boots on a device of its own, which reaches the proxy by Unix sockets. */
   moveIn(): Promise<void> {
-    const { pod, pin } = this.#spec
-    return this.moveInto((dwelling) =>
-      startDevice({
-        component: deviceName(pod),
-        host: pod.place,
-        dwelling,
-        address: pod.address,
-        pin,
-        sockets: this.sockets,
-      }),
-    )
+    const { pod, pin, proxyUid } = this.#spec
+    const { address } = pod
+    return this.moveInto(async (dwelling) => {
+      const spec = { component: deviceName(pod), host: pod.place, dwelling, address, pin, sockets: this.sockets }
+      const device = await startDevice(spec)
+      for (const { socket } of this.sockets.inboundPorts) chownSync(socket, proxyUid, proxyUid)
+      return device
+    })
   }
 
   /** Boots on a device that somebody else serves. */

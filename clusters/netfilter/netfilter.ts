@@ -3,8 +3,10 @@ import type { Place } from '../../harness/contracts.ts'
 import { type RuleSet, toRestoreText } from './rule-set.ts'
 import { parseSaved, type SavedRule } from './saved-rules.ts'
 
-/** Loads the rules with iptables-restore and adds the policy routes. The namespace's end removes them. */
+/** Loads the rules with iptables-restore, with their settings and policy routes. The namespace's end removes them. */
 export async function layRules(place: Place, set: RuleSet): Promise<void> {
+  const settings = Object.entries(set.settings ?? {}).map(([name, value]) => `${name}=${value}`)
+  if (settings.length > 0) await place.run(['sysctl', '-q', ...settings])
   await place.run(['iptables-restore', '--wait', '5'], toRestoreText(set))
   for (const { rule, route } of set.routes) {
     await place.run(['ip', 'rule', 'add', ...rule])

@@ -34,6 +34,8 @@ export interface RuleSet {
   readonly source: string
   readonly tables: readonly Table[]
   readonly routes: readonly PolicyRoute[]
+  /** Kernel settings of the namespace that the rules rely on. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** Text for `iptables-restore`: replaces the named tables whole. */

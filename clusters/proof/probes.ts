@@ -32,6 +32,14 @@ export const rulesProbe =
     }
   }
 
+/** `<prefix>.anyRule`: packets (nat: connections) counted by all rules of a namespace, whichever they are. */
+export const anyRuleProbe =
+  (prefix: string, place: Place): Probe =>
+  async () => {
+    const saved = await readRules(place)
+    return { counters: { [`${prefix}.anyRule`]: saved.reduce((sum, { packets }) => sum + packets, 0) } }
+  }
+
 /** State `<prefix>.rules` of a namespace that must hold none: the rules found. */
 export const noRulesProbe =
   (prefix: string, place: Place): Probe =>

@@ -54,6 +54,9 @@ async function layForwarding({ place, address }: Pod): Promise<void> {
     'net.ipv4.conf.eth0.proxy_arp': 1,
     'net.ipv4.conf.all.rp_filter': 0,
     [`net.ipv4.conf.${tapName}.rp_filter`]: 0,
+    // not Kata's: the first questions for gateway and pod would wait for up to 0.8 s, whatever is measured then
+    [`net.ipv4.neigh.${tapName}.proxy_delay`]: 0,
+    'net.ipv4.neigh.eth0.proxy_delay': 0,
   }
   await place.run(['sysctl', '-q', ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)])
   await batch(place, [

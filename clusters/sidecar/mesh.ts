@@ -16,7 +16,7 @@ import {
   upstreamTlsStats,
 } from '../proof/envoy-facts.ts'
 import { changes, equal, is, none, same, sameBytes, served, some } from '../proof/judge.ts'
-import { localPath } from '../proof/local-path.ts'
+import { type LocalPathParts, localPath } from '../proof/local-path.ts'
 import { envoyProbe } from '../proof/probes.ts'
 import type { LocalBed } from '../providers/local/bed.ts'
 import type { SidecarEnd } from './end.ts'
@@ -42,6 +42,7 @@ export interface SidecarPlan {
   readonly client: SidecarEnd
   readonly server: SidecarEnd
   readonly picture: PathPicture
+  readonly sandboxed?: LocalPathParts['sandboxed']
 }
 
 function travelled({ client, server }: SidecarPlan, before: Observation, after: Observation, traffic: Traffic): Fact[] {
@@ -133,7 +134,7 @@ async function startSidecar(bed: LocalBed, pki: Pki, end: SidecarEnd, peer: Side
 
 /** Lays both ends with their sidecars. */
 export async function laySidecars(plan: SidecarPlan): Promise<Path> {
-  const { bed, client, server, mode, picture } = plan
+  const { bed, client, server, mode, picture, sandboxed } = plan
   const pki = await makePki(join(bed.stateDir, 'pki'), { client: proxyUid, server: proxyUid })
   await Promise.all([client.lay(), server.lay()])
   const [clientProxy, serverProxy] = await Promise.all([
@@ -150,6 +151,7 @@ export async function laySidecars(plan: SidecarPlan): Promise<Path> {
       ...client.versions,
     },
     picture,
+    ...(sandboxed ? { sandboxed } : {}),
     probes: [
       ...client.probes(clientProxy),
       ...server.probes(serverProxy),
