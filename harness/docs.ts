@@ -47,7 +47,7 @@ export async function modesPage(): Promise<string> {
 /** docs/rules.md */
 export async function rulesPage(): Promise<string> {
   const { ruleSets } = await import('../clusters/netfilter/rule-sets.ts')
-  const sections = ruleSets.map(({ name, source, tables, routes }) => {
+  const sections = ruleSets.map(({ name, source, tables, routes, settings = {} }) => {
     const chains = tables.map((each) => {
       const rows = each.rules.map((rule) => [`\`-A ${rule.chain} ${rule.spec}\``, rule.about, rule.id ?? ''])
       return `### ${each.name}\n\n${table(['rule', 'what for', 'counter'], rows)}`
@@ -55,7 +55,8 @@ export async function rulesPage(): Promise<string> {
     const policies = routes.map(
       ({ rule, route, about }) => `\`ip rule add ${rule.join(' ')}\`, \`ip route add ${route.join(' ')}\`: ${about}.`,
     )
-    return [`## ${name}`, `Source: ${source}.`, ...chains, ...policies].join('\n\n')
+    const sysctls = Object.entries(settings).map(([setting, value]) => `\`sysctl ${setting}=${value}\`.`)
+    return [`## ${name}`, `Source: ${source}.`, ...chains, ...policies, ...sysctls].join('\n\n')
   })
   const intro =
     'Exactly what is laid in the pods, in the order of each chain. Rules with a counter are asserted after every shot.'
