@@ -247,11 +247,11 @@ impl Uplink for Hbone {
         }
     }
 
-    /// A stream that has ended both ways is only forgotten by this.
-    fn close(&mut self, stream: StreamId, _reset: bool) {
-        if let Some(tunnel) = self.unbind(stream) {
-            self.shared.borrow_mut().node.reset(tunnel);
-        }
+    fn close(&mut self, stream: StreamId, reset: bool) {
+        let Some(tunnel) = self.unbind(stream) else { return };
+        let node = &mut self.shared.borrow_mut().node;
+        // What the guest has written before it closed is still on its way.
+        if reset { node.reset(tunnel) } else { node.leave(tunnel) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -238,6 +238,29 @@ fn the_server_may_speak_first_and_end_first() {
 }
 
 #[test]
+fn an_answer_arrives_whole_when_the_server_closes_at_once() {
+    let scene = Scene::new("server", "client");
+    let answer = pattern(50_000);
+    let sent = answer.clone();
+    let server = scene.serve(8, move |mut stream| {
+        let mut request = [0; 4];
+        stream.read_exact(&mut request).unwrap();
+        stream.write_all(&sent).unwrap();
+        // Both halves: the client is still to speak, and the server will not listen.
+        drop(stream);
+    });
+    let guest = scene.guest("client");
+    for round in 0..8 {
+        let mut stream = guest.connect(to(PORT)).unwrap();
+        stream.write_all(b"ping").unwrap();
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).unwrap();
+        assert!(got == answer, "{} of {} bytes in round {round}", got.len(), answer.len());
+    }
+    server.join().unwrap();
+}
+
+#[test]
 fn many_streams_share_a_tunnel_connection_and_none_waits_for_another() {
     let mut scene = Scene::new("server", "client");
     let server = scene.serve(16, |mut stream| {

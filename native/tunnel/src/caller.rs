@@ -10,6 +10,10 @@ use crate::table::Key;
 use h2::Reason;
 use http::StatusCode;
 use std::net::SocketAddrV4;
+use std::time::{Duration, Instant};
+
+/// How long a peer may take to end a stream that was left (tcp_fin_timeout's default).
+const LINGER: Duration = Duration::from_secs(60);
 
 impl From<StreamId> for Key {
     fn from(id: StreamId) -> Self {
@@ -142,6 +146,45 @@ impl Node {
             direction.refused += 1;
         }
         self.tunnels.forget(id.into(), Some(Reason::CANCEL));
+    }
+
+    /// Ends our half and reads no more, as close(2) does: what was written goes out, and the stream is forgotten when the
+    /// peer has ended its half. A peer that sends on is cut off.
+    pub fn leave(&mut self, id: StreamId) {
+        let Some(stream) = self.tunnels.stream(id.into()) else { return };
+        if !stream.told.opened {
+            return self.reset(id);
+        }
+        let _ended = stream.finish();
+        stream.owner = Owner::Left;
+        self.left.push_back((Instant::now() + LINGER, id.into()));
+        self.linger(id.into());
+    }
+
+    /// A stream that was left: whether the peer has ended, or has not understood.
+    pub(crate) fn linger(&mut self, key: Key) {
+        let Some(stream) = self.tunnels.stream(key) else { return };
+        loop {
+            match stream.receive() {
+                Received::Data(bytes) if bytes.is_empty() => {}
+                Received::Later => return,
+                Received::Data(_) | Received::Finished | Received::Reset => return self.reset(key.into()),
+            }
+        }
+    }
+
+    /// Cuts off what a peer has not ended for too long.
+    pub(crate) fn end_left(&mut self, now: Instant) {
+        while let Some(&(until, key)) = self.left.front() {
+            let lives = self.tunnels.stream(key).is_some_and(|stream| stream.owner == Owner::Left);
+            if lives && until > now {
+                return;
+            }
+            self.left.pop_front();
+            if lives {
+                self.reset(key.into());
+            }
+        }
     }
 
     /// A stream of the caller was woken.

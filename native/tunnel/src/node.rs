@@ -47,6 +47,8 @@ pub struct Node {
     pub(crate) greetings: Table<Greeting>,
     pub(crate) scratch: Scratch,
     pub(crate) notices: VecDeque<Notice>,
+    /// Streams that their caller has left, in order, and until when the peer may take to end them.
+    pub(crate) left: VecDeque<(Instant, Key)>,
     tasks: Vec<Task>,
     next_tick: Instant,
 }
@@ -72,6 +74,7 @@ impl Node {
             greetings: Table::default(),
             scratch: Scratch::default(),
             notices: VecDeque::new(),
+            left: VecDeque::new(),
             tasks: Vec::new(),
             next_tick: Instant::now() + TICK,
         })
@@ -199,6 +202,7 @@ impl Node {
             Owner::Relay(relay) => self.pump(relay),
             Owner::Caller => self.tell(StreamId { index: key.index, generation: key.generation }),
             Owner::Nobody => {}
+            Owner::Left => self.linger(key),
         }
     }
 
@@ -212,6 +216,7 @@ impl Node {
         }
         self.next_tick = now + TICK;
         self.tunnels.tick(now);
+        self.end_left(now);
         let limit = Duration::from_secs(LIMIT_S);
         let late = self.greetings.iter_mut().filter(|(_, greeting)| now.duration_since(greeting.since) > limit);
         for key in late.map(|(key, _)| key).collect::<Vec<_>>() {

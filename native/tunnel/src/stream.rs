@@ -24,6 +24,8 @@ pub enum Owner {
     Caller,
     /// Nobody yet: a request that is being looked at.
     Nobody,
+    /// Nobody any more: what was written still goes out, and the peer has to end its half.
+    Left,
 }
 
 /// Who opened.
