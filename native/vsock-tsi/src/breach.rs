@@ -29,6 +29,12 @@ pub enum Breach {
         /// What is wrong with it.
         what: String,
     },
+    /// The front end has cut off memory that it had shared.
+    #[error("the guest's memory was cut off")]
+    Memory,
+    /// The guest's interrupt was made blocking, and full.
+    #[error("the guest's interrupt blocks")]
+    Blocks,
     /// The uplink as a whole failed.
     #[error("uplink: {0}")]
     Uplink(#[source] io::Error),

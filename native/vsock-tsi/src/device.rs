@@ -66,6 +66,9 @@ impl Device {
         let Some(session) = &mut self.session else { return Ok(None) };
         let event_idx = session.event_idx();
         let Some(memory) = &session.memory else { return Ok(None) };
+        if memory.is_cut() {
+            return Err(Breach::Memory);
+        }
         for number in [TO_GUEST, FROM_GUEST] {
             if !session.rings[number].ready(memory, event_idx)? {
                 return Ok(None);
@@ -172,7 +175,7 @@ impl Device {
         if let Some(rescue) = &mut rescue {
             rescue.beats += 1;
             if rescue.beats == rescue.wait {
-                to_guest.ring();
+                to_guest.ring()?;
                 traffic.stats.interrupts += 1;
                 traffic.stats.rescues += 1;
                 *rescue = Rescue { beats: 0, wait: 2 * rescue.wait, left: rescue.left - 1 };

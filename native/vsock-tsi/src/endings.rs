@@ -29,6 +29,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         let Some(stream) = self.streams.at(index) else { return };
         let (far, outbound, state) = (stream.far, stream.outbound, stream.state);
         let id = StreamId { index, generation: stream.generation };
+        self.budget.remove(stream.held.len());
         stream.held = Default::default();
         stream.state = State::Lingering;
         match state {
@@ -56,6 +57,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
     pub(crate) fn broken(&mut self, index: u32) {
         let Some(stream) = self.streams.at(index) else { return };
         if !stream.broken {
+            self.budget.remove(stream.held.len());
             (stream.broken, stream.readable, stream.held) = (true, true, Default::default());
             stream.tell_end(false);
             self.settle(index);

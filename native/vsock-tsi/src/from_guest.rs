@@ -8,7 +8,7 @@ use crate::packet::{self, Header, NO_MORE, NO_MORE_SEND, op};
 use crate::pages::GuestBytes;
 use crate::stats::address;
 use crate::stream::{Far, Key, Owed, State, Stream};
-use crate::traffic::{HOST_CID, Traffic, WINDOW};
+use crate::traffic::{HOST_CID, Traffic};
 use crate::uplink::{Opening, StreamId, Uplink};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use vm_memory::VolatileSlice;
@@ -110,7 +110,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
             _ => return self.reset(index),
         }
         // Not more than it was granted, whatever it says.
-        if stream.held.len() + payload.len() > WINDOW as usize {
+        if !self.budget.fits(stream.held.len(), payload.len()) {
             return self.reset(index);
         }
         if stream.broken || payload.is_empty() {
@@ -128,6 +128,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         let Some(stream) = self.streams.at(index) else { return };
         if taken < payload.len() {
             stream.held.push(payload, taken);
+            self.budget.add(payload.len() - taken);
         }
         if stream.far == Far::Hello {
             // It answers at once, and has nobody to say so.

@@ -17,12 +17,16 @@ use rustix::fd::OwnedFd;
 use rustix::net::{SocketFlags, accept_with};
 use std::io;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// Descriptors of one device in tokens: its rings' kicks first.
 const CONTROL: u32 = RINGS as u32;
 const LISTENER: u32 = CONTROL + 1;
 /// Control messages of one turn.
 const MESSAGES: usize = 64;
+
+/// How long a device is shut after its interrupt has blocked: fifty times as long as that can take.
+const SHUT: Duration = Duration::from_secs(1);
 
 /// Somebody who wants to hear that a guest has gone, and why.
 pub type Farewell = (String, Breach);
@@ -38,6 +42,8 @@ pub struct Guest<T> {
     listeners: Vec<OwnedFd>,
     devices: Vec<Device>,
     generations: Vec<u32>,
+    /// Until when a device takes no front end, after one that stopped this process for a while.
+    shut_until: Vec<Option<Instant>>,
     /// Its streams.
     pub traffic: Traffic<Sockets, T>,
 }
@@ -71,6 +77,7 @@ impl<T: Uplink> Guest<T> {
             rescues: pace.rescue_us > 0,
             devices: listeners.iter().map(|_| Device::default()).collect(),
             generations: vec![0; listeners.len()],
+            shut_until: vec![None; listeners.len()],
             listeners,
             traffic: Traffic::new(config, agent, tsi),
         })
@@ -80,6 +87,12 @@ impl<T: Uplink> Guest<T> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A front end is attached.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.devices.iter().any(|device| device.session.is_some())
     }
 
     /// All counts.
@@ -180,7 +193,8 @@ impl<T: Uplink> Guest<T> {
         let Ok(socket) = accept_with(&self.listeners[device], flags) else { return None };
         // The one before may have gone without having been seen to go.
         let farewell = self.converse(device).err().and_then(|breach| self.dismiss(device, breach));
-        if self.devices[device].session.is_some() {
+        let shut = self.shut_until[device].is_some_and(|until| Instant::now() < until);
+        if shut || self.devices[device].session.is_some() {
             return farewell;
         }
         self.generations[device] = self.generations[device].wrapping_add(1);
@@ -217,6 +231,9 @@ impl<T: Uplink> Guest<T> {
     fn dismiss(&mut self, device: usize, breach: Breach) -> Option<Farewell> {
         self.devices[device].detach();
         self.traffic.detach(device);
+        if matches!(breach, Breach::Blocks) {
+            self.shut_until[device] = Some(Instant::now() + SHUT);
+        }
         if breach.is_fault() {
             self.traffic.stats.closed = Some(breach.to_string());
         }

@@ -4,6 +4,7 @@
 
 use crate::config::{GuestConfig, Pace};
 use crate::doors::{Door, listen};
+use crate::fault::Alarms;
 use crate::guest::{Farewell, Guest};
 use crate::pulse::Pulse;
 use crate::sockets::{BACKLOG_PAUSE, Sockets};
@@ -32,6 +33,7 @@ pub struct Guests<T> {
     guests: Vec<Guest<T>>,
     busy: Vec<bool>,
     pulse: Pulse,
+    alarms: Alarms,
     poll: Duration,
     /// When a guest was last busy, while the rings are looked at without sleeping.
     busy_at: Option<Instant>,
@@ -63,7 +65,8 @@ impl<T: Uplink> Guests<T> {
         let poll = Duration::from_micros(pace.poll_us.into());
         let pulse = Pulse::new(pace.rescue_us)?;
         poller.add(&pulse, Token::new(owner::PULSE, 0, 0))?;
-        Ok(Self { guests, busy, pulse, poll, busy_at: None, farewells: Vec::new() })
+        let alarms = Alarms::new()?;
+        Ok(Self { guests, busy, pulse, alarms, poll, busy_at: None, farewells: Vec::new() })
     }
 
     /// One of them, for its uplink to be worked on; it will have its turn.
@@ -80,18 +83,21 @@ impl<T: Uplink> Guests<T> {
         if event.token.owner() == owner::PULSE {
             return self.beat();
         }
-        self.handle_of_guest(event);
-        Ok(())
+        self.handle_of_guest(event)
     }
 
-    fn handle_of_guest(&mut self, event: Event) {
-        let Some(guest) = self.get(Sockets::guest_of(event.token)) else { return };
+    fn handle_of_guest(&mut self, event: Event) -> io::Result<()> {
+        let Some(guest) = self.get(Sockets::guest_of(event.token)) else { return Ok(()) };
         if event.token.owner() == owner::AGENTS {
             let woken = guest.traffic.agent.handle(event);
-            return guest.agent_woken(woken);
+            guest.agent_woken(woken);
+            return Ok(());
         }
+        let before = guest.is_attached();
         let farewell = guest.handle(event.token);
+        let changed = guest.is_attached() != before;
         self.farewells.extend(farewell);
+        if changed { self.alarms.sound(self.guests.iter().any(Guest::is_attached)) } else { Ok(()) }
     }
 
     /// What an uplink has to say of a stream.

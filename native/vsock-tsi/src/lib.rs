@@ -4,11 +4,13 @@
 
 mod batch;
 pub mod breach;
+mod budget;
 pub mod config;
 pub mod control;
 pub mod device;
 pub mod doors;
 mod endings;
+mod fault;
 mod from_guest;
 pub mod guest;
 pub mod guests;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::fault::Guarded;
 use rustix::fd::OwnedFd;
 use rustix::fs::{SealFlags, fcntl_add_seals, fstat};
 use std::fs::File;
@@ -28,6 +29,8 @@ pub struct RegionRequest {
 /// All memory of a guest.
 #[derive(Debug)]
 pub struct Memory {
+    /// Dropped first: see `fault`.
+    guards: Vec<Guarded>,
     /// The mapped regions.
     pub map: Map,
     spans: Vec<Span>,
@@ -52,8 +55,16 @@ impl Memory {
             .collect();
         let mut regions = requests.into_iter().map(map_region).collect::<Result<Vec<_>, _>>()?;
         regions.sort_by_key(GuestMemoryRegion::start_addr);
+        let guard = |region: &GuestRegionMmap| Guarded::new(region.as_ptr(), region.size());
+        let guards = regions.iter().map(guard).collect::<Option<_>>().ok_or("too many regions in this process")?;
         let map = Map::from_regions(regions).map_err(|error| error.to_string())?;
-        Ok(Self { map, spans })
+        Ok(Self { guards, map, spans })
+    }
+
+    /// The front end has cut off a part of it that was used.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.guards.iter().any(Guarded::is_cut)
     }
 
     /// The guest's address of a piece of memory that the front end names by its own address.
@@ -73,8 +84,7 @@ fn map_region(region: RegionRequest) -> Result<GuestRegionMmap<()>, String> {
     let end = offset.checked_add(length).filter(|_| guest.checked_add(length).is_some());
     let end = end.filter(|_| front_end.checked_add(length).is_some() && length > 0);
     let end = end.ok_or_else(|| format!("{name}: no such range of addresses"))?;
-    // A memfd allows it; where it cannot be had (tmpfs files of User Mode Linux), a front end that cuts off its own
-    // memory later ends this process by SIGBUS.
+    // A memfd allows it; where it cannot be had (tmpfs files of User Mode Linux), `fault` deals with the consequence.
     let _may_fail = fcntl_add_seals(&file, SealFlags::SHRINK);
     let size = fstat(&file).map_err(|errno| format!("{name}: {errno}"))?.st_size;
     if u64::try_from(size).unwrap_or(0) < end {

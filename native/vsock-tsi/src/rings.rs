@@ -7,6 +7,7 @@ use crate::kick::Kick;
 use crate::memory::{Map, Memory};
 use crate::pages::PIECES;
 use rustix::fd::OwnedFd;
+use rustix::io::Errno;
 use std::sync::atomic::Ordering;
 use virtio_queue::{Queue, QueueOwnedT, QueueT};
 use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend, VolatileSlice};
@@ -216,16 +217,21 @@ impl Ring {
         (self.unsignalled, self.unsignalled_descriptors) = (0, 0);
         let wanted = self.queue.needs_notification(map).map_err(|error| self.fault(error))?;
         if wanted {
-            self.ring();
+            self.ring()?;
         }
         Ok(wanted)
     }
 
     /// Interrupts the guest.
-    pub fn ring(&self) {
-        if let Some(call) = &self.call {
+    ///
+    /// # Errors
+    /// When that blocks, until the next alarm (see `fault`).
+    pub fn ring(&self) -> Result<(), Breach> {
+        let Some(call) = &self.call else { return Ok(()) };
+        match rustix::io::write(call, &1_u64.to_ne_bytes()) {
+            Err(Errno::INTR) => Err(Breach::Blocks),
             // A counter or pipe that takes no more is full of interrupts already.
-            let _full = rustix::io::write(call, &1_u64.to_ne_bytes());
+            _ => Ok(()),
         }
     }
 

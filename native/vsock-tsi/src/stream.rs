@@ -105,6 +105,8 @@ impl Held {
             self.start = 0;
         }
         let had = self.bytes.len();
+        // No more than needed: there may be thousands.
+        self.bytes.reserve_exact(bytes.len() - start);
         self.bytes.resize(had + bytes.len() - start, 0);
         bytes.copy_to(start, &mut self.bytes[had..]);
     }
@@ -165,6 +167,7 @@ pub struct Stream {
     /// Payload put into the guest's memory.
     pub bytes_to_guest: u64,
     taken_told: u32,
+    window_told: u32,
     guest_buffer: u32,
     guest_taken: u32,
 }
@@ -195,6 +198,7 @@ impl Stream {
             bytes_from_guest: 0,
             bytes_to_guest: 0,
             taken_told: 0,
+            window_told: 0,
             guest_buffer: 0,
             guest_taken: 0,
         }
@@ -218,9 +222,9 @@ impl Stream {
     }
 
     /// Counts bytes that are gone from the window; the guest is told when half of it would seem used up to it.
-    pub fn take(&mut self, count: usize, window: u32) {
+    pub fn take(&mut self, count: usize) {
         self.bytes_from_guest += count as u64;
-        if self.taken().wrapping_sub(self.taken_told) >= window / 2 {
+        if self.taken().wrapping_sub(self.taken_told) >= self.window_told / 2 {
             self.owed.add(Owed::CREDIT);
         }
     }
@@ -257,7 +261,7 @@ impl Stream {
 
     /// A header of this stream, without payload. What it says of credit is news to the guest.
     pub fn header(&mut self, guest_cid: u32, op: u16, window: u32) -> Header {
-        self.taken_told = self.taken();
+        (self.taken_told, self.window_told) = (self.taken(), window);
         self.owed.take(Owed::CREDIT);
         Header {
             from_cid: self.key.far_cid.into(),

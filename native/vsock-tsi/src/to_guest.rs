@@ -6,7 +6,7 @@ use crate::batch::{self, Batch};
 use crate::packet::op;
 use crate::pages::GuestBuffers;
 use crate::stream::{Owed, State};
-use crate::traffic::{Traffic, WINDOW};
+use crate::traffic::Traffic;
 use crate::uplink::{StreamId, Uplink};
 use std::io::ErrorKind;
 use vm_memory::VolatileSlice;
@@ -40,6 +40,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
     }
 
     fn take_turn<'m>(&mut self, index: u32, batch: &mut Batch<'m>, pieces: &mut Vec<VolatileSlice<'m>>) {
+        let window = self.budget.window();
         let Some(stream) = self.streams.at(index) else { return };
         if stream.state == State::Ending {
             batch.write(&stream.header(self.cid, op::RST, 0));
@@ -47,7 +48,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         }
         for (owed, op) in [(Owed::REQUEST, op::REQUEST), (Owed::RESPONSE, op::RESPONSE)] {
             if stream.owed.take(owed) {
-                return batch.write(&stream.header(self.cid, op, WINDOW));
+                return batch.write(&stream.header(self.cid, op, window));
             }
         }
         if stream.can_read() && self.data_turn(index, batch, pieces) {
@@ -57,7 +58,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
         for (owed, op) in [(Owed::SHUTDOWN, op::SHUTDOWN), (Owed::CREDIT, op::CREDIT_UPDATE)] {
             if stream.owed.take(owed) {
                 self.stats.credit_updates_sent += u64::from(op == op::CREDIT_UPDATE);
-                return batch.write(&stream.header(self.cid, op, WINDOW));
+                return batch.write(&stream.header(self.cid, op, window));
             }
         }
     }
@@ -77,7 +78,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
             Ok(count) => {
                 stream.bytes_to_guest += count as u64;
                 stream.bulk = count == room;
-                batch.write_data(&stream.header(self.cid, op::RW, WINDOW), count);
+                batch.write_data(&stream.header(self.cid, op::RW, self.budget.window()), count);
                 self.flow(far, outbound).bytes_to_guest += count as u64;
                 return true;
             }

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::budget::Budget;
 use crate::config::{GuestConfig, Service};
 use crate::hello::Hello;
 use crate::packet::Header;
@@ -15,8 +16,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// Bytes that a stream may hold for the uplink, which is what the guest may send unasked.
-pub const WINDOW: u32 = 256 << 10;
 /// Streams of one guest.
 const STREAMS: usize = 16_384;
 /// CID of the device's own services and of the harness as caller.
@@ -32,6 +31,7 @@ pub struct Traffic<A, T> {
     pub(crate) services: Vec<Vec<Service>>,
     pub(crate) attached: Vec<bool>,
     pub(crate) streams: Streams,
+    pub(crate) budget: Budget,
     /// Resets of streams that are not known here, by device.
     pub(crate) resets: Vec<VecDeque<Header>>,
     hello: Hello,
@@ -56,6 +56,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
             services: config.devices.iter().map(|device| device.services.clone()).collect(),
             attached: vec![false; devices],
             streams: Streams::new(devices, STREAMS),
+            budget: Budget::default(),
             resets: vec![VecDeque::new(); devices],
             hello: Hello::new(config.address),
             agent,
@@ -214,6 +215,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
             let taken = self.side(far).write(id, &GuestBytes::new(&[held.slice()]));
             if let Ok(count) = taken {
                 held.drop_front(count);
+                self.budget.remove(count);
             }
             if let Some(stream) = self.streams.at(index) {
                 stream.held = held;
@@ -230,7 +232,7 @@ impl<A: Uplink, T: Uplink> Traffic<A, T> {
     /// The uplink has taken bytes of the guest.
     pub(crate) fn count_taken(&mut self, index: u32, count: usize) {
         let Some(stream) = self.streams.at(index) else { return };
-        stream.take(count, WINDOW);
+        stream.take(count);
         let (far, outbound) = (stream.far, stream.outbound);
         self.flow(far, outbound).bytes_from_guest += count as u64;
     }

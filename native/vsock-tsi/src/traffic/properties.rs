@@ -2,6 +2,7 @@
 
 use super::mock::Bench;
 use super::*;
+use crate::budget::WINDOW;
 use crate::packet::op;
 use crate::uplink::Opening;
 use proptest::prelude::*;
@@ -95,9 +96,9 @@ proptest! {
         let mut bench = Bench::tsi();
         for step in steps {
             take(&mut bench, step);
-            for stream in bench.traffic.streams.iter() {
-                prop_assert!(stream.held.len() <= WINDOW as usize);
-            }
+            let held: Vec<_> = bench.traffic.streams.iter().map(|stream| stream.held.len()).collect();
+            prop_assert!(held.iter().all(|&held| held <= WINDOW as usize));
+            prop_assert_eq!(held.iter().sum::<usize>(), bench.traffic.budget.held());
         }
         bench.traffic.detach(0);
         prop_assert_eq!(bench.traffic.streams.iter().count(), 0);

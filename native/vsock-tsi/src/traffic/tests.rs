@@ -2,6 +2,7 @@
 
 use super::mock::{Bench, PORT, THERE};
 use super::*;
+use crate::budget::WINDOW;
 use crate::packet::{NO_MORE, NO_MORE_RECEIVE, NO_MORE_SEND, op};
 use crate::uplink::Opening;
 
