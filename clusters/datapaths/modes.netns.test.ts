@@ -1,8 +1,8 @@
 /** Every mode for real: it stands and carries every kind of load with all facts; broken on purpose, facts fail. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe } from 'vitest'
 import type { Mode } from '../../harness/contracts.ts'
 import { chooseModes } from '../../harness/variants.ts'
-import { drive, failed, type LaidMode, layMode, loads } from '../testing/laid-mode.ts'
+import { type Breakage, flush, provesItsPath, seesBreakages, stop } from '../testing/mode-suite.ts'
 import ambient from './ambient.ts'
 import baseline from './baseline.ts'
 import sidecar from './sidecar.ts'
@@ -11,8 +11,6 @@ import waypoint from './waypoint.ts'
 /** Every mode, and what it can be varied by. */
 const variants = ['baseline', 'sidecar', 'ambient', 'ambient@proxy=tunnel', 'waypoint']
 const modes = chooseModes([baseline, sidecar, ambient, waypoint], variants, {})
-const http = loads['http capacity']
-if (!http) throw new Error('no load')
 
 /**
  * Counters judged by no travelled fact: segments are only shown, sockets are judged when standing, and the server's
@@ -22,69 +20,8 @@ const shownOnly = (mode: Mode): RegExp =>
   ['sidecar', 'waypoint'].includes(mode.name) ? /^segments\.|\.sockets$|^echo\.bytes/ : /^segments\.|\.sockets$/
 
 describe.each(modes)('$name', (mode) => {
-  describe.each(['cross-node', 'same-node'] as const)('%s', (placement) => {
-    let laid: LaidMode
-    beforeAll(async () => {
-      laid = await layMode(mode, placement)
-    })
-    afterAll(() => laid.scope.close())
-
-    it('stands as it claims', async () => {
-      expect(failed(laid.path.standing(await laid.path.observe()))).toEqual([])
-    })
-
-    it.each(Object.entries(loads))('proves the path of %s', async (_name, load) => {
-      const { facts, done } = await drive(laid, load)
-      expect(failed(facts)).toEqual([])
-      expect(done).toBeGreaterThan(0)
-    })
-
-    it('asserts every counter that it reads', async () => {
-      const { before, after, traffic } = await drive(laid, http)
-      const judge = (key: string, by: number): string[] =>
-        failed(
-          laid.path.travelled(
-            before,
-            { ...after, counters: { ...after.counters, [key]: (after.counters[key] ?? 0) + by } },
-            traffic,
-          ),
-        )
-      const unseen = Object.keys(after.counters).filter(
-        (key) => !shownOnly(mode).test(key) && judge(key, 1e12).length === 0 && judge(key, -1e12).length === 0,
-      )
-      expect(unseen).toEqual([])
-    })
-
-    it('has a counter for every hop of its picture that shows one', async () => {
-      const { counters } = await laid.path.observe()
-      const keys = laid.path.picture.hops.flatMap((hop) => hop.counters.map((counter) => counter.key))
-      expect(keys.filter((key) => !(key in counters))).toEqual([])
-    })
-  })
+  for (const placement of ['cross-node', 'same-node'] as const) provesItsPath(mode, placement, shownOnly(mode))
 })
-
-interface Breakage {
-  readonly mode: Mode
-  readonly how: string
-  readonly breakIt: (laid: LaidMode) => Promise<unknown>
-  /** Words of a claim that must fail: before the shot (standing) or after it (travelled). */
-  readonly standing?: RegExp
-  readonly travelled?: RegExp
-}
-
-const stop = (laid: LaidMode, component: string): Promise<void> => {
-  const pids = laid.bed.components.find((candidate) => candidate.name === component)?.pids() ?? []
-  if (pids.length === 0) throw new Error(`${component} does not run`)
-  for (const pid of pids) process.kill(pid, 'SIGKILL')
-  return waitUntilGone(laid, component)
-}
-
-async function waitUntilGone(laid: LaidMode, component: string): Promise<void> {
-  const group = laid.bed.components.find((candidate) => candidate.name === component)
-  while ((group?.pids() ?? []).length > 0) await new Promise((resolve) => setImmediate(resolve))
-}
-
-const flush = (place: LaidMode['bed']['client']): Promise<string> => place.run(['iptables-restore'], '*nat\nCOMMIT\n')
 
 const breakages: readonly Breakage[] = [
   {
@@ -154,18 +91,4 @@ const breakages: readonly Breakage[] = [
   },
 ]
 
-describe.each(breakages)('$mode.name, broken on purpose: $how', (breakage) => {
-  let laid: LaidMode
-  beforeAll(async () => {
-    laid = await layMode(breakage.mode)
-    await breakage.breakIt(laid)
-  })
-  afterAll(() => laid.scope.close())
-
-  it('is seen', async () => {
-    const standing = laid.path.standing(await laid.path.observe())
-    const { facts } = await drive(laid, http)
-    if (breakage.standing) expect(failed(standing).join('\n')).toMatch(breakage.standing)
-    if (breakage.travelled) expect(failed(facts).join('\n')).toMatch(breakage.travelled)
-  })
-})
+seesBreakages(breakages)
