@@ -152,10 +152,10 @@ impl Node {
     /// peer has ended its half. A peer that sends on is cut off.
     pub fn leave(&mut self, id: StreamId) {
         let Some(stream) = self.tunnels.stream(id.into()) else { return };
-        if !stream.told.opened {
+        // Before there is a request, or an answer to the peer's, nothing was written.
+        if !stream.finish() {
             return self.reset(id);
         }
-        let _ended = stream.finish();
         stream.owner = Owner::Left;
         self.left.push_back((Instant::now() + LINGER, id.into()));
         self.linger(id.into());
@@ -163,6 +163,14 @@ impl Node {
 
     /// A stream that was left: whether the peer has ended, or has not understood.
     pub(crate) fn linger(&mut self, key: Key) {
+        let Some(stream) = self.tunnels.stream(key) else { return };
+        if stream.way == Way::Outbound && !stream.told.opened {
+            match stream.poll_answer() {
+                Answer::Later => return,
+                Answer::Granted => self.opened(key),
+                Answer::Denied(_) => return self.reset(key.into()),
+            }
+        }
         let Some(stream) = self.tunnels.stream(key) else { return };
         loop {
             match stream.receive() {

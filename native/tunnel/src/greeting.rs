@@ -20,6 +20,8 @@ pub struct Greeting {
     pub pod: usize,
     /// When it came.
     pub since: Instant,
+    /// The poller knows it, because the header did not come with the connection.
+    pub watched: bool,
     received: Vec<u8>,
 }
 
@@ -38,7 +40,7 @@ impl Greeting {
     /// Nothing received yet.
     #[must_use]
     pub fn new(socket: OwnedFd, pod: usize) -> Self {
-        Self { socket, pod, since: Instant::now(), received: Vec::new() }
+        Self { socket, pod, since: Instant::now(), watched: false, received: Vec::new() }
     }
 
     /// Reads what is there.

@@ -68,8 +68,9 @@ impl Node {
     fn greet(&mut self, pod: usize, socket: OwnedFd) {
         let key = self.greetings.insert_with(|_| Greeting::new(socket, pod));
         if self.hear(key) {
-            let watched = self.greetings.get_mut(key).map(|one| self.sources.watch(&one.socket, Kind::Greeting, key));
-            if matches!(watched, Some(Err(_))) {
+            let Some(greeting) = self.greetings.get_mut(key) else { return };
+            greeting.watched = self.sources.watch(&greeting.socket, Kind::Greeting, key).is_ok();
+            if !greeting.watched {
                 self.greetings.remove(key);
             }
         }
@@ -83,8 +84,10 @@ impl Node {
             return true;
         }
         let Some(greeting) = self.greetings.remove(key) else { return false };
-        // It may have been watched as a greeting; what is watched is known by one token only.
-        let _unwatched = self.sources.forget(&greeting.socket);
+        if greeting.watched {
+            // It will be watched as a relay's. If it cannot be forgotten, that fails, and the call is refused.
+            let _forgotten = self.sources.forget(&greeting.socket);
+        }
         if let Heard::Whole(announced, rest) = heard {
             self.carry(greeting.pod, greeting.socket, announced, rest);
         }

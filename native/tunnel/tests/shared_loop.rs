@@ -239,3 +239,35 @@ fn a_caller_that_takes_back_its_calls_does_not_end_its_neighbours() {
     world.carry(neighbour, 0, b"not disturbed");
     world.carry(neighbour, 1, b"either way");
 }
+
+#[test]
+fn what_was_written_before_the_answer_arrives_although_the_caller_has_left() {
+    let mut world = Loop::new();
+    let near = world.nodes[0].open(world.pods[0], world.from, world.to).unwrap();
+    assert_eq!(world.nodes[0].write(near, b"last words"), Wrote::Pending);
+    world.until(0, |notice| (notice == Notice::Writable(near)).then_some(()));
+    assert_eq!(world.nodes[0].write(near, b"last words"), Wrote::Taken(10));
+    world.nodes[0].leave(near);
+    let far = world.arrived();
+    world.nodes[1].accept(far);
+    let mut heard = Vec::new();
+    loop {
+        let mut part = [0; 16];
+        match world.nodes[1].read(far, &mut part) {
+            Read::Taken(count) => heard.extend_from_slice(&part[..count]),
+            Read::Pending => world.turn(),
+            Read::Finished => break,
+            Read::Reset => panic!("cut off"),
+        }
+    }
+    assert_eq!(heard, b"last words");
+    world.nodes[1].finish(far);
+    world.nodes[1].reset(far);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !world.nodes[0].is_drained() {
+        assert!(Instant::now() < deadline, "the stream is still there");
+        world.turn();
+    }
+    let outbound = &world.nodes[0].stats()["client"]["outbound"];
+    assert_eq!((&outbound["tunnels"], &outbound["refused"], &outbound["open"]), (&1.into(), &0.into(), &0.into()));
+}
