@@ -112,6 +112,8 @@ async function start(spec: ProcSpec): Promise<Proc> {
   }
   child.stdin?.on('error', () => {}) // the process may end before it has read everything
   const proc = new HostProc(spec, child, child.pid, exited)
+  // what it left behind holds its streams open, and would be waited for; a sandbox killed by its kernel leaves such helpers
+  child.once('exit', () => proc.kill())
   const onAbort = (): void => void proc.stop()
   spec.signal?.addEventListener('abort', onAbort, { once: true })
   void exited.then(() => spec.signal?.removeEventListener('abort', onAbort))
