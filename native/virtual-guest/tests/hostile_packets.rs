@@ -190,6 +190,23 @@ fn floods() {
 }
 
 #[test]
+fn questions_whose_answers_are_never_fetched() {
+    let mut scene = Scene::new(2);
+    let neighbour = Neighbour::start(&scene, 1);
+    let before = scene.memory_kib();
+    let guest = scene.guest_with(0, Options { receives: false, ..careless() });
+    for number in 0..500_000_u32 {
+        let op = if number % 2 == 0 { Op::CreditRequest } else { Op::Response };
+        let nowhere = Address::new(guest.cid(), number);
+        guest.send_packet(&Header::new(nowhere, far(ECHO), op), &[]).expect("the device takes packets");
+    }
+    neighbour.wait_for(50);
+    let grown = scene.memory_kib().saturating_sub(before);
+    assert!(grown < GROWTH_KIB, "the device has grown by {grown} KiB");
+    neighbour.finish();
+}
+
+#[test]
 fn a_million_connects() {
     let mut scene = Scene::new(2);
     let neighbour = Neighbour::start(&scene, 1);

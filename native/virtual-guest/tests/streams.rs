@@ -134,6 +134,7 @@ fn names_are_true_both_ways() {
         let stream = guest.call_from(port, far(ECHO)).expect("calling");
         stream.wait_until_open().expect("open");
     }
+    guest.run_until(|| scene.peers[0].calls().len() == ports.len()).expect("the peer hears of all calls");
     let from: Vec<_> = scene.peers[0].calls().iter().map(|names| names.from).collect();
     let name = |port: u32| if port < 65_536 { port as u16 } else { (1024 + port % 64_512) as u16 };
     assert_eq!(from, ports.map(|port| SocketAddrV4::new(pod(0), name(port))));
