@@ -2,6 +2,7 @@
 
 use crate::native::{borrow, call, give, tell};
 use libc::socklen_t;
+use rustix::io::Errno;
 use std::ffi::{c_int, c_ulong, c_void};
 use tsi::moved::{self, Outcome};
 use tsi::socket::settled;
@@ -87,7 +88,12 @@ pub unsafe extern "C" fn setsockopt(
         return 0;
     }
     // vsock lacks it, or the kernel keeps it from vsock.
-    match borrow(fd).map(|socket| moved::set_option(socket, of, name)) {
+    let number = || match length as usize >= size_of::<c_int>() && !value.is_null() {
+        // SAFETY: by the caller's promise there are so many bytes.
+        true => Ok(unsafe { value.cast::<c_int>().read_unaligned() }),
+        false => Err(Errno::INVAL),
+    };
+    match borrow(fd).map(|socket| moved::set_option(socket, of, name, number)) {
         Some(Outcome::Done(Ok(()))) => 0,
         _ => told,
     }

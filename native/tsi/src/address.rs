@@ -10,6 +10,9 @@ pub const CID_DEVICE: u32 = 2;
 /// "Any" in a CID and in a port (VMADDR_CID_ANY, VMADDR_PORT_ANY).
 pub const ANY: u32 = u32::MAX;
 
+/// First vsock port of listeners that nobody calls: for each TCP port one, just below `ANY`.
+pub const UNCALLED: u32 = 0xfffe_0000;
+
 /// sa_family of IPv4 and IPv6 (include/linux/socket.h).
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -41,7 +44,7 @@ pub enum Family {
 pub struct Pod {
     /// Its address on the pod network.
     pub address: Ipv4Addr,
-    /// The guest's CID.
+    /// The guest's CID; that of its loopback where it is not known.
     pub cid: u32,
 }
 
@@ -150,7 +153,8 @@ pub fn seat(at: SocketAddr, pod: Pod) -> Result<Seat, Errno> {
     match as_v4(at.ip()) {
         Some(ip) if ip.is_unspecified() => Ok(Seat::Moved(Vsock { cid: ANY, port })),
         Some(ip) if ip.is_loopback() => Ok(Seat::Loopback),
-        Some(ip) if ip == pod.address => Ok(Seat::Moved(Vsock { cid: pod.cid, port })),
+        Some(ip) if ip == pod.address && pod.cid != CID_LOCAL => Ok(Seat::Moved(Vsock { cid: pod.cid, port })),
+        Some(ip) if ip == pod.address => Ok(Seat::Moved(Vsock { cid: ANY, port })),
         _ => Err(Errno::ADDRNOTAVAIL),
     }
 }
@@ -170,7 +174,11 @@ pub fn local_name(local: Vsock, peer: Option<Vsock>, pod: Pod) -> SocketAddrV4 {
         (ANY, Some(Vsock { cid: CID_LOCAL, .. })) => Ipv4Addr::LOCALHOST,
         _ => pod.address,
     };
-    let port = if local.port == ANY { 0 } else { name_port(local.port) };
+    let port = match (local.port, peer) {
+        (ANY, _) => 0,
+        (UNCALLED.., None) => local.port as u16,
+        (port, _) => name_port(port),
+    };
     SocketAddrV4::new(ip, port)
 }
 
@@ -179,7 +187,7 @@ pub fn local_name(local: Vsock, peer: Option<Vsock>, pod: Pod) -> SocketAddrV4 {
 pub fn peer_name(peer: Vsock, local: Vsock, pod: Pod) -> SocketAddrV4 {
     let ip = match peer.cid {
         // A call from the guest itself carries CID 1 as its source whichever of its addresses it went to.
-        CID_LOCAL if local.cid == pod.cid => pod.address,
+        CID_LOCAL if local.cid == pod.cid && local.cid != CID_LOCAL => pod.address,
         CID_LOCAL => Ipv4Addr::LOCALHOST,
         cid if cid == pod.cid => pod.address,
         cid => cid.into(),

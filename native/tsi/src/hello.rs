@@ -1,8 +1,9 @@
 //! Who am I: asks the device for the pod's address (`native/PROTOCOL.md`, "TSI, version 1").
 
-use crate::address::{CID_DEVICE, Family, Pod, Vsock};
+use crate::address::{CID_DEVICE, CID_LOCAL, Family, Pod, Vsock};
 use crate::socket;
 use rustix::fd::AsFd;
+use rustix::io::Errno;
 use std::net::Ipv4Addr;
 
 /// Device's port for TSI itself: 65536 + 620, libkrun's port.
@@ -11,23 +12,24 @@ const REQUEST: &[u8] = b"TSI/1\n";
 const ANSWER: &str = "TSI/1 ";
 /// Longest answer: `TSI/1 255.255.255.255\n`, or words that are not for us.
 const LONGEST: usize = 64;
-/// Set instead of asking: for tests without a device, and to save the question.
-pub const ADDRESS_VARIABLE: &str = "DPB_TSI_ADDRESS";
+/// Set by the supervisor for its programs, and by hand where there is no device to ask: `10.10.1.10`, or with the guest's
+/// CID `10.10.1.10,3`.
+pub const POD_VARIABLE: &str = "DPB_TSI_POD";
 
 /// Why the pod's address is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum HelloError {
     /// No vsock at all.
     #[error("/dev/vsock: {0}; this must run in a guest that has a vsock device and its driver")]
-    NoVsock(rustix::io::Errno),
+    NoVsock(Errno),
     /// The device did not answer.
     #[error("vsock CID 2 port {PORT}: {0}; the guest's device must be dpb-vsock-tsi, or dpb-fused, with service tsi")]
-    NoAnswer(rustix::io::Errno),
+    NoAnswer(Errno),
     /// It answered something else.
     #[error("vsock CID 2 port {PORT} answered {0:?} to TSI/1; device and dpb-tsi must be of one version")]
     Unsupported(String),
     /// The variable holds no address.
-    #[error("{ADDRESS_VARIABLE}={0}: not an IPv4 address; give the pod's address or unset it")]
+    #[error("{POD_VARIABLE}={0}: not like 10.10.1.10 or 10.10.1.10,3; give the pod's address, or unset it")]
     BadVariable(String),
 }
 
@@ -36,12 +38,36 @@ pub enum HelloError {
 /// # Errors
 /// When neither says.
 pub fn pod() -> Result<Pod, HelloError> {
-    let cid = socket::local_cid().map_err(HelloError::NoVsock)?;
-    let address = match std::env::var(ADDRESS_VARIABLE) {
-        Ok(text) => text.parse().map_err(|_| HelloError::BadVariable(text))?,
-        Err(_) => ask()?,
+    let (address, cid) = match std::env::var(POD_VARIABLE) {
+        Ok(text) => from_variable(&text).ok_or(HelloError::BadVariable(text))?,
+        Err(_) => (ask()?, None),
+    };
+    let cid = match cid {
+        Some(cid) => cid,
+        None => own_cid()?,
     };
     Ok(Pod { address, cid })
+}
+
+/// What the supervisor tells its programs.
+#[must_use]
+pub fn to_variable(pod: Pod) -> String {
+    format!("{},{}", pod.address, pod.cid)
+}
+
+fn from_variable(text: &str) -> Option<(Ipv4Addr, Option<u32>)> {
+    match text.split_once(',') {
+        None => Some((text.parse().ok()?, None)),
+        Some((address, cid)) => Some((address.parse().ok()?, Some(cid.parse().ok()?))),
+    }
+}
+
+/// The guest's CID. Not everyone may ask for it in every guest; then the guest's own address is as its loopback.
+fn own_cid() -> Result<u32, HelloError> {
+    match socket::local_cid() {
+        Err(Errno::ACCESS) => Ok(CID_LOCAL),
+        cid => cid.map_err(HelloError::NoVsock),
+    }
 }
 
 fn ask() -> Result<Ipv4Addr, HelloError> {
@@ -50,7 +76,7 @@ fn ask() -> Result<Ipv4Addr, HelloError> {
     parse(&text).ok_or(HelloError::Unsupported(text))
 }
 
-fn exchange() -> Result<Vec<u8>, rustix::io::Errno> {
+fn exchange() -> Result<Vec<u8>, Errno> {
     let device = socket::open(Family::V4, libc::SOCK_CLOEXEC as u32)?;
     socket::connect(device.as_fd(), Vsock { cid: CID_DEVICE, port: PORT })?;
     rustix::io::write(&device, REQUEST)?;
@@ -71,7 +97,18 @@ fn parse(answer: &str) -> Option<Ipv4Addr> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{from_variable, parse, to_variable};
+    use crate::address::Pod;
+
+    #[test]
+    fn the_variable_holds_an_address_and_perhaps_a_cid() {
+        let pod = Pod { address: [10, 10, 1, 10].into(), cid: 3 };
+        assert_eq!(from_variable(&to_variable(pod)), Some((pod.address, Some(3))));
+        assert_eq!(from_variable("10.10.1.10"), Some((pod.address, None)));
+        for other in ["", "pod", "10.10.1.10,", "10.10.1.10,x", "10.10.1.10,3,3", ",3"] {
+            assert_eq!(from_variable(other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn only_a_whole_answer_of_this_version_counts() {

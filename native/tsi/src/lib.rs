@@ -6,6 +6,7 @@ pub mod architecture;
 pub mod epolls;
 pub mod filter;
 pub mod hello;
+mod mark;
 pub mod moved;
 pub mod options;
 mod port;

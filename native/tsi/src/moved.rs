@@ -5,6 +5,7 @@
 
 use crate::address::{self, Family, Pod, Route, Seat, Vsock};
 use crate::filter;
+use crate::mark::Mark;
 use crate::options;
 use crate::socket::{self, End};
 use crate::{port, sibling};
@@ -140,18 +141,34 @@ pub fn bind(socket: BorrowedFd<'_>, name: &[u8], pod: Pod, may_bind: impl FnOnce
         Ok(Some(at)) if socket::is_vsock(socket) => at,
         _ => return Outcome::Foreign,
     };
+    if at.port() != 0 && !may_bind(at.port()) {
+        return Outcome::Done(Err(Errno::ACCESS));
+    }
+    if at.is_ipv6() && Mark::of(socket).is_v6_only() {
+        return bind_v6_only(socket, name, at.port());
+    }
     match address::seat(at, pod) {
         Err(error) => Outcome::Done(Err(error)),
-        Ok(Seat::Moved(Vsock { cid, port: 0 })) => Outcome::Done(port::bind_free(socket, cid)),
-        Ok(_) if at.port() != 0 && !may_bind(at.port()) => Outcome::Done(Err(Errno::ACCESS)),
-        Ok(Seat::Loopback) => {
-            let bound = sibling::tcp(socket).and_then(|tcp| socket::bind_as(tcp.as_fd(), name).map(|()| tcp));
-            match bound {
-                Ok(tcp) => Outcome::Replace(tcp, Ok(())),
-                Err(error) => Outcome::Done(Err(error)),
-            }
+        Ok(Seat::Moved(at)) => Outcome::Done(port::bind(socket, at)),
+        Ok(Seat::Loopback) => bind_tcp(socket, name),
+    }
+}
+
+fn bind_tcp(socket: BorrowedFd<'_>, name: &[u8]) -> Outcome<()> {
+    match sibling::tcp(socket).and_then(|tcp| socket::bind_as(tcp.as_fd(), name).map(|()| tcp)) {
+        Ok(tcp) => Outcome::Replace(tcp, Ok(())),
+        Err(error) => Outcome::Done(Err(error)),
+    }
+}
+
+/// No IPv6 comes over vsock. A listener for IPv6 alone has its port in the guest's TCP, and leaves vsock's to the one for
+/// IPv4 that is usually beside it; where the guest has no IPv6, it has a port nobody calls.
+fn bind_v6_only(socket: BorrowedFd<'_>, name: &[u8], port: u16) -> Outcome<()> {
+    match bind_tcp(socket, name) {
+        Outcome::Done(Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)) => {
+            Outcome::Done(port::bind(socket, Vsock { cid: address::ANY, port: address::UNCALLED + u32::from(port) }))
         }
-        Ok(Seat::Moved(at)) => Outcome::Done(socket::bind(socket, at)),
+        outcome => outcome,
     }
 }
 
@@ -162,7 +179,7 @@ pub fn listen(socket: BorrowedFd<'_>, backlog: i32) -> Outcome<()> {
         return Outcome::Foreign;
     };
     if local.port == address::ANY
-        && let Err(error) = port::bind_free(socket, address::ANY)
+        && let Err(error) = port::bind(socket, Vsock { cid: address::ANY, port: 0 })
     {
         return Outcome::Done(Err(error));
     }
@@ -186,7 +203,7 @@ pub fn name(socket: BorrowedFd<'_>, end: End, pod: impl FnOnce() -> Option<Pod>)
         (End::Far, Ok(Some(peer))) => address::peer_name(peer, local, pod),
         (End::Far, peer) => return Outcome::Done(Err(peer.err().unwrap_or(Errno::NOTCONN))),
     };
-    Outcome::Done(Ok((name, socket::family(socket))))
+    Outcome::Done(Ok((name, Mark::of(socket).family())))
 }
 
 /// The name `accept` tells of a new connection.
@@ -198,7 +215,7 @@ pub fn caller(connection: BorrowedFd<'_>, peer: Vsock, pod: Pod) -> (SocketAddrV
         _ => None,
     };
     let local = local.unwrap_or(Vsock { cid: address::ANY, port: address::ANY });
-    (address::peer_name(peer, local, pod), socket::family(connection))
+    (address::peer_name(peer, local, pod), Mark::of(connection).family())
 }
 
 /// `getsockopt`: the value's bytes.
@@ -213,10 +230,11 @@ pub fn option(socket: BorrowedFd<'_>, level: u32, option: u32) -> Outcome<Vec<u8
     let number = |value: i32| Outcome::Done(Ok(value.to_ne_bytes().to_vec()));
     match (level, option) {
         (options::SOL_SOCKET, options::SO_PROTOCOL) => number(libc::IPPROTO_TCP),
-        (options::SOL_SOCKET, options::SO_DOMAIN) => match socket::family(socket) {
+        (options::SOL_SOCKET, options::SO_DOMAIN) => match Mark::of(socket).family() {
             Family::V4 => number(libc::AF_INET),
             Family::V6 => number(libc::AF_INET6),
         },
+        (options::IPPROTO_IPV6, options::IPV6_V6ONLY) => number(i32::from(Mark::of(socket).is_v6_only())),
         _ => Outcome::Done(options::read(level, option).ok_or(Errno::NOPROTOOPT)),
     }
 }
@@ -232,14 +250,25 @@ fn pending_error(socket: BorrowedFd<'_>) -> Outcome<Vec<u8>> {
     }
 }
 
-/// `setsockopt` of an option vsock lacks.
+/// `setsockopt` of an option vsock lacks. The value, a number, is asked for only if it matters.
 #[must_use]
-pub fn set_option(socket: BorrowedFd<'_>, level: u32, option: u32) -> Outcome<()> {
+pub fn set_option(
+    socket: BorrowedFd<'_>,
+    level: u32,
+    option: u32,
+    value: impl FnOnce() -> Result<i32, Errno>,
+) -> Outcome<()> {
     if !socket::is_vsock(socket) {
         return Outcome::Foreign;
     }
-    let taken = (level, option) == (options::SOL_SOCKET, options::SO_REUSEPORT) || options::may_set(level, option);
-    Outcome::Done(if taken { Ok(()) } else { Err(Errno::NOPROTOOPT) })
+    Outcome::Done(match (level, option) {
+        (options::IPPROTO_IPV6, options::IPV6_V6ONLY) => {
+            value().and_then(|on| Mark::of(socket).with_v6_only(on != 0).put(socket))
+        }
+        (options::SOL_SOCKET, options::SO_REUSEPORT) => Ok(()),
+        _ if options::may_set(level, option) => Ok(()),
+        _ => Err(Errno::NOPROTOOPT),
+    })
 }
 
 /// `ioctl` FIONREAD (bytes to be read), SIOCOUTQ (unsent), SIOCATMARK, which vsock lacks.

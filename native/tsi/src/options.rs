@@ -1,7 +1,7 @@
 //! Socket options of TCP that vsock lacks: which of them a moved socket takes, and what it answers. No system call here.
 //!
-//! Numbers: include/uapi/linux/{tcp,in,in6}.h and asm-generic/socket.h. A moved socket keeps none of these values, for
-//! nothing would come of them: reading one tells what is true on vsock, or the kernel's default for TCP.
+//! Numbers: include/uapi/linux/{tcp,in,in6}.h and asm-generic/socket.h. A moved socket keeps none of these values but
+//! IPV6_V6ONLY, for nothing would come of them: reading one tells what is true on vsock, or the kernel's default for TCP.
 
 /// Levels of `getsockopt` and `setsockopt`.
 pub const SOL_SOCKET: u32 = 1;
@@ -74,13 +74,16 @@ pub const IP: [Number; 8] = [
     (51, 0),    // IP_LOCAL_PORT_RANGE
 ];
 
+/// IPV6_V6ONLY, the one of these that matters: it says which ports a listener takes.
+pub const IPV6_V6ONLY: u32 = 26;
+
 /// IPv6 options a TCP program sets or reads.
 pub const IPV6: [Number; 5] = [
     (16, 64), // IPV6_UNICAST_HOPS
-    (26, 0),  // IPV6_V6ONLY
-    (67, 0),  // IPV6_TCLASS
-    (75, 0),  // IPV6_TRANSPARENT
-    (78, 0),  // IPV6_FREEBIND
+    (IPV6_V6ONLY, 0),
+    (67, 0), // IPV6_TCLASS
+    (75, 0), // IPV6_TRANSPARENT
+    (78, 0), // IPV6_FREEBIND
 ];
 
 /// What `getsockopt` of a level above SOL_SOCKET answers on a moved socket; None: ENOPROTOOPT.

@@ -1,6 +1,6 @@
-//! A free port for a program that leaves the choice to the kernel. vsock itself would choose one above 65535.
+//! Binding a vsock port; a free one for a program that leaves the choice to the kernel, which would choose one above 65535.
 
-use crate::address::Vsock;
+use crate::address::{UNCALLED, Vsock};
 use crate::socket;
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
@@ -13,16 +13,19 @@ const COUNT: u32 = 28_232;
 /// Counts up, so that a port just given up is the last to be tried again.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// Binds to a free port of a CID.
+/// Binds; port 0, or the first of the uncalled, means any that is free.
 ///
 /// # Errors
-/// EADDRINUSE when none is free; else as bind(2).
-pub fn bind_free(socket: BorrowedFd<'_>, cid: u32) -> Result<(), Errno> {
+/// EADDRINUSE when it, or every one, is taken; else as bind(2).
+pub fn bind(socket: BorrowedFd<'_>, at: Vsock) -> Result<(), Errno> {
+    if at.port != 0 && at.port != UNCALLED {
+        return socket::bind(socket, at);
+    }
     // Programs side by side begin apart.
     let start = std::process::id().wrapping_mul(2_654_435_761) % COUNT;
     for _ in 0..COUNT {
-        let port = FIRST + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % COUNT;
-        match socket::bind(socket, Vsock { cid, port }) {
+        let free = FIRST + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % COUNT;
+        match socket::bind(socket, Vsock { port: at.port + free, ..at }) {
             Err(Errno::ADDRINUSE) => {}
             bound => return bound,
         }

@@ -1,6 +1,7 @@
 //! A socket like another, to take its place.
 
 use crate::address::Family;
+use crate::mark::Mark;
 use crate::socket;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{fcntl_getfl, fcntl_setfl};
@@ -18,8 +19,12 @@ const CLOSE_ON_EXEC: u32 = libc::SOCK_CLOEXEC as u32;
 /// # Errors
 /// As socket(2).
 pub fn tcp(like: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    let domain = if socket::family(like) == Family::V6 { libc::AF_INET6 } else { libc::AF_INET };
+    let mark = Mark::of(like);
+    let domain = if mark.family() == Family::V6 { libc::AF_INET6 } else { libc::AF_INET };
     let tcp = carry(like, socket::open_as(domain, CLOSE_ON_EXEC)?)?;
+    if mark.is_v6_only() {
+        socket::set_option(tcp.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &1i32.to_ne_bytes())?;
+    }
     // Setting TCP options is answered without being done, so the one that matters on a loopback is set here.
     socket::set_option(tcp.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, &1i32.to_ne_bytes())?;
     Ok(tcp)
@@ -30,7 +35,7 @@ pub fn tcp(like: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// As socket(2).
 pub fn moved(like: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    carry(like, socket::open(socket::family(like), CLOSE_ON_EXEC)?)
+    carry(like, socket::open(Mark::of(like).family(), CLOSE_ON_EXEC)?)
 }
 
 fn carry(like: BorrowedFd<'_>, to: OwnedFd) -> Result<OwnedFd, Errno> {

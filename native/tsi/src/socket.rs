@@ -2,22 +2,14 @@
 
 use crate::address::{ANY, Family, Vsock};
 use crate::filter;
+use crate::mark::Mark;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
 /// Longest name of a socket (struct sockaddr_storage).
 const LONGEST_NAME: usize = 128;
-/// Level of vsock's own options, and SO_VM_SOCKETS_BUFFER_MIN_SIZE, SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW.
-const SOL_VSOCK: i32 = libc::AF_VSOCK;
-const BUFFER_MIN_SIZE: i32 = 1;
 /// IOCTL_VM_SOCKETS_GET_LOCAL_CID
 const GET_LOCAL_CID: usize = 0x7b9;
-
-/// The least receive buffer of a socket that its program opened as AF_INET6. The kernel's own least is 128 bytes.
-///
-/// The family must travel with the socket: through `fork`, `exec`, SCM_RIGHTS and, as vsock copies this value from a
-/// listener, to the sockets `accept` makes. The value itself has no effect below the buffer's size of 256 KiB.
-const MARK_V6: u64 = 6;
 
 /// Makes a system call that only touches the memory `args` point to.
 ///
@@ -92,9 +84,7 @@ pub fn settled(first: i32) -> usize {
 /// As socket(2).
 pub fn open(family: Family, flags: u32) -> Result<OwnedFd, Errno> {
     let socket = open_as(libc::AF_VSOCK, flags)?;
-    if family == Family::V6 {
-        set_option(socket.as_fd(), SOL_VSOCK, BUFFER_MIN_SIZE, &MARK_V6.to_ne_bytes())?;
-    }
+    Mark::new(family).put(socket.as_fd())?;
     Ok(socket)
 }
 
@@ -107,16 +97,6 @@ pub fn open_as(domain: i32, flags: u32) -> Result<OwnedFd, Errno> {
     unsafe {
         let fd = call(libc::SYS_socket, [settled(domain), libc::SOCK_STREAM as usize | flags as usize, 0, 0, 0])?;
         Ok(OwnedFd::from_raw_fd(fd as RawFd))
-    }
-}
-
-/// Family a moved socket's program gave it.
-#[must_use]
-pub fn family(socket: BorrowedFd<'_>) -> Family {
-    let mut mark = [0; 8];
-    match option(socket, SOL_VSOCK, BUFFER_MIN_SIZE, &mut mark) {
-        Ok(8) if u64::from_ne_bytes(mark) == MARK_V6 => Family::V6,
-        _ => Family::V4,
     }
 }
 

@@ -55,7 +55,11 @@ impl Supervisor {
                 write(call.thread, [(call.arguments[2], &number.to_ne_bytes()[..])])
             });
         } else if number == NATIVE.setsockopt {
-            let set = moved::set_option(fd, call.int(1), call.int(2));
+            let value = || {
+                let mut bytes = [0; 4];
+                read(call.thread, call.arguments[3], &mut bytes).map(|()| i32::from_ne_bytes(bytes))
+            };
+            let set = moved::set_option(fd, call.int(1), call.int(2), value);
             self.finish(call, socket, set);
         } else if number == NATIVE.listen {
             let listening = moved::listen(fd, call.int(1) as i32);

@@ -9,7 +9,7 @@ use super::notify::{self, Listener};
 use super::{Supervisor, front, signals};
 use crate::address::Pod;
 use crate::architecture::NATIVE;
-use crate::hello::ADDRESS_VARIABLE;
+use crate::hello;
 use crate::{filter, options, socket};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
@@ -56,7 +56,7 @@ impl Start {
     /// What runs, ready for exec.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program[0]);
-        command.args(&self.program[1..]).env(ADDRESS_VARIABLE, self.pod.address.to_string());
+        command.args(&self.program[1..]).env(hello::POD_VARIABLE, hello::to_variable(self.pod));
         if let Some(library) = &self.preload {
             let others = std::env::var_os(PRELOAD).filter(|others| !others.is_empty());
             let all = others.into_iter().fold(library.clone().into_os_string(), |mut all, others| {
