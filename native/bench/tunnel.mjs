@@ -61,7 +61,8 @@ function measure({ lab, proxies }, load) {
   const before = proxies.map(({ pid }) => cpuSeconds(pid))
   const result = fire(lab, options.cpus, bin('dpb-load'), [...load, '--warmup', '0.3', '--duration', String(seconds)])
   const used = proxies.map(({ pid }, index) => cpuSeconds(pid) - before[index])
-  if (Object.keys(result.errors).length > 0) refuse(`dpb-load saw errors: ${JSON.stringify(result.errors)}`)
+  if (Object.keys(result.errors).length > 0)
+    refuse(`dpb-load ${load.join(' ')} in ${lab.folder} saw ${JSON.stringify(result.errors)}`)
   const histogram = result.serviceHdr && hdr.decodeFromCompressedBase64(result.serviceHdr)
   const at = (percentile) => (histogram ? histogram.getValueAtPercentile(percentile) / 1000 : undefined)
   return {
