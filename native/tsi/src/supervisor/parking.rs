@@ -85,3 +85,69 @@ impl Parking {
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Parking, Waited};
+    use rustix::event::{EventfdFlags, eventfd};
+    use rustix::fd::AsFd;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn waits_until_there_is_something() -> Outcome {
+        let (listener, process) = (eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?);
+        let parking = Parking::default();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| parking.wait(1, listener.as_fd(), process.as_fd(), || true));
+            rustix::io::write(&listener, &1u64.to_ne_bytes())?;
+            assert_eq!(waiting.join().ok(), Some(Ok(Waited::Ready)));
+            parking.leave(1);
+            // Nobody waits: returns at once.
+            parking.cancel(1);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn the_process_s_end_ends_it() -> Outcome {
+        let (listener, process) = (eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(1, EventfdFlags::CLOEXEC)?);
+        let parking = Parking::default();
+        assert_eq!(parking.wait(1, listener.as_fd(), process.as_fd(), || true), Ok(Waited::Cancelled));
+        Ok(())
+    }
+
+    #[test]
+    fn who_no_longer_asks_gets_nothing_that_arrives_later() -> Outcome {
+        let (listener, process) = (eventfd(1, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?);
+        let parking = Parking::default();
+        assert_eq!(parking.wait(1, listener.as_fd(), process.as_fd(), || false), Ok(Waited::Cancelled));
+        Ok(())
+    }
+
+    #[test]
+    fn cancelling_returns_when_the_listener_was_given_up() -> Outcome {
+        let (listener, process) = (eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?);
+        let (parking, given_up) = (Arc::new(Parking::default()), Arc::new(AtomicBool::new(false)));
+        let waiting = {
+            let (parking, given_up) = (Arc::clone(&parking), Arc::clone(&given_up));
+            thread::spawn(move || {
+                let waited = parking.wait(1, listener.as_fd(), process.as_fd(), || true);
+                drop(listener);
+                given_up.store(true, Ordering::SeqCst);
+                parking.leave(1);
+                waited
+            })
+        };
+        while parking.count.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        parking.cancel(1);
+        assert!(given_up.load(Ordering::SeqCst));
+        assert_eq!(waiting.join().ok(), Some(Ok(Waited::Cancelled)));
+        Ok(())
+    }
+}

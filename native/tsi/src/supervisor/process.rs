@@ -130,3 +130,41 @@ pub fn write<const N: usize>(thread: u32, pieces: [(u64, &[u8]); N]) -> Result<(
     let whole: usize = pieces.iter().map(|(_, bytes)| bytes.len()).sum();
     if written == whole as isize { Ok(()) } else { Err(Errno::FAULT) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Handles, read, write};
+    use rustix::event::{EventfdFlags, eventfd};
+    use rustix::fd::AsRawFd;
+    use rustix::io::Errno;
+
+    fn own_thread() -> u32 {
+        rustix::thread::gettid().as_raw_nonzero().get() as u32
+    }
+
+    #[test]
+    fn a_thread_s_descriptors_are_reached_again_and_again() {
+        // Tests run in threads that are not their process's first, so this is the long way on older kernels.
+        let handles = Handles::default();
+        let watched = eventfd(7, EventfdFlags::CLOEXEC).unwrap();
+        for _ in 0..3 {
+            let copy = handles.descriptor(own_thread(), watched.as_raw_fd() as u32).unwrap();
+            assert_ne!(copy.as_raw_fd(), watched.as_raw_fd());
+        }
+        assert_eq!(handles.descriptor(own_thread(), 999_999).err(), Some(Errno::BADF));
+        assert!(handles.of(u32::MAX / 2).is_err());
+    }
+
+    #[test]
+    fn memory_is_read_and_written_or_refused() {
+        let (mut number, mut text) = (0u32, [0u8; 4]);
+        let (number_at, text_at) = (&raw mut number as u64, &raw mut text as u64);
+        assert_eq!(write(own_thread(), [(number_at, &5u32.to_ne_bytes()[..]), (text_at, b"abcd")]), Ok(()));
+        assert_eq!((number, text), (5, *b"abcd"));
+        let mut back = [0; 4];
+        assert_eq!(read(own_thread(), text_at, &mut back), Ok(()));
+        assert_eq!(&back, b"abcd");
+        assert_eq!(read(own_thread(), 16, &mut back), Err(Errno::FAULT));
+        assert_eq!(write(own_thread(), [(16, &back[..])]), Err(Errno::FAULT));
+    }
+}

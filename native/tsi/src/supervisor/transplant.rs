@@ -46,3 +46,26 @@ fn register_apart(epoll: &OwnedFd, socket: BorrowedFd<'_>, fd: i32, registration
     let events = EventFlags::from_bits_retain(registration.events);
     epoll::add(&epoll, &*numbered, EventData::new_u64(registration.data), events)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::register;
+    use crate::epolls::{Registration, registrations};
+    use crate::supervisor::process::Handles;
+    use rustix::event::{EventfdFlags, epoll, eventfd};
+    use rustix::fd::{AsFd, AsRawFd};
+
+    #[test]
+    fn a_descriptor_is_registered_under_another_s_number() {
+        let instance = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let ready = eventfd(1, EventfdFlags::CLOEXEC).unwrap();
+        let thread = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+        // The number of the epoll instance itself is the hardest.
+        for fd in [500, instance.as_raw_fd() as u32] {
+            let wanted = Registration { epoll: instance.as_raw_fd() as u32, events: 1, data: 0x5_0000_0007 };
+            register(&Handles::default(), thread, fd, ready.as_fd(), &[wanted]).unwrap();
+            let found = registrations("self", fd);
+            assert_eq!((found.len(), found[0].data), (1, wanted.data));
+        }
+    }
+}
