@@ -5,6 +5,7 @@
 use crate::connection::{Connection, Phase};
 use crate::options::Options;
 use crate::packet::{Address, Header, NO_RECEIVE, NO_SEND, Op, STREAM};
+use crate::seen::Seen;
 use crate::session::Session;
 use crate::slots::Slots;
 use std::collections::{HashMap, VecDeque};
@@ -15,26 +16,6 @@ use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 
 /// Local port and far end: what tells streams of one guest apart.
 pub(crate) type Key = (u32, Address);
-
-/// Packets of each operation that came from the device, and such as belonged to no stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    counts: [u64; Op::ALL.len()],
-    /// Packets for streams that do not exist.
-    pub strays: u64,
-    /// Packets that broke the rules and were dropped, by a guest that is not strict.
-    pub malformed: u64,
-    /// Times the guest slept until the device rang.
-    pub sleeps: u64,
-}
-
-impl Seen {
-    /// Packets of one operation.
-    #[must_use]
-    pub fn of(&self, op: Op) -> u64 {
-        self.counts[op as usize - 1]
-    }
-}
 
 pub(crate) struct Engine {
     pub cid: u64,
@@ -204,7 +185,7 @@ impl Engine {
         if header.to.cid != self.cid {
             return Err(fault(&header, "it is not for this guest"));
         }
-        self.seen.counts[op as usize - 1] += 1;
+        self.seen.count(op);
         let key = (header.to.port, header.from);
         if op == Op::Request {
             return self.called(key, &header);

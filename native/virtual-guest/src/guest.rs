@@ -3,11 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::connection::Phase;
-use crate::engine::{Engine, Key, Seen};
+use crate::engine::{Engine, Key};
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::packet::{Address, Header};
 use crate::ring::{Places, Ring};
+use crate::seen::Seen;
 use crate::session::{AttachError, RINGS, Session};
 use crate::slots::{Shape, Slots};
 use crate::stream::Stream;

@@ -28,15 +28,16 @@ pub mod packet;
 pub mod payload;
 pub mod peer;
 pub mod ring;
+mod seen;
 mod session;
 mod slots;
 mod stream;
 
 pub use connection::Phase;
-pub use engine::Seen;
 pub use guest::{Guest, Queue};
 pub use line::{PROXY_HEADER, compose as proxy_header};
 pub use options::Options;
 pub use packet::{Address, Header, Op};
+pub use seen::Seen;
 pub use session::{AttachError, RINGS};
 pub use stream::Stream;

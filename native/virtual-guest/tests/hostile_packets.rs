@@ -191,7 +191,7 @@ fn floods() {
 
 #[test]
 fn questions_whose_answers_are_never_fetched() {
-    let mut scene = Scene::new(2);
+    let scene = Scene::new(2);
     let neighbour = Neighbour::start(&scene, 1);
     let before = scene.memory_kib();
     let guest = scene.guest_with(0, Options { receives: false, ..careless() });

@@ -1,5 +1,6 @@
 //! vhost-user messages by hand: any number, any length, any descriptors.
 
+use super::Scene;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -121,4 +122,19 @@ pub fn addresses(ring: u32, table: u64, used: u64, available: u64) -> Vec<u8> {
 /// The same descriptor many times.
 pub fn many<'f>(file: &'f impl AsFd, count: usize) -> Vec<BorrowedFd<'f>> {
     vec![file.as_fd(); count]
+}
+
+/// Lets a front end say something, and looks afterwards whether all others are served. Each part of `because` that
+/// is given must be in the reason of the closing; none if the device may bear it.
+pub fn attack(scene: &mut Scene, because: Option<&str>, attack: impl FnOnce(&mut Control)) {
+    let mut control = Control::connect(&scene.socket("vhost", 0));
+    attack(&mut control);
+    if let Some(because) = because {
+        assert!(control.ends(), "the device goes on to listen to a front end that broke the rules ({because})");
+        let stats = scene.stats_when(0, |stats| stats["connected"] == false);
+        let closed = stats["closed"].as_str().unwrap_or_default();
+        assert!(closed.contains(because), "closed because of «{closed}», not «{because}»");
+    }
+    drop(control);
+    scene.stats_when(0, |stats| stats["connected"] == false);
 }
