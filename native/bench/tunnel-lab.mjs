@@ -23,7 +23,9 @@ const pinned = (cpus) => (cpus === undefined ? [] : ['taskset', '-c', cpus])
 
 /** Starts a command in a namespace, pinned to `cpus` if given; resolves once `ready` was seen on its stdout or `isReady` says so. */
 export async function start(scope, netns, cpus, argv, isReady) {
-  const child = spawn('nsenter', [`--net=${netnsPath(netns)}`, '--', ...pinned(cpus), ...argv], {
+  // Dies with this process, however that ends.
+  const dying = ['setpriv', '--pdeathsig', 'KILL']
+  const child = spawn('nsenter', [`--net=${netnsPath(netns)}`, '--', ...pinned(cpus), ...dying, ...argv], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const lines = []
@@ -109,7 +111,7 @@ export async function startTunnel(scope, lab, pod, cpus, binary, kind = 'node') 
   const argv = [binary, '--config', file]
   if (kind === 'node') return start(scope, pod.node, cpus, argv)
   const user = [`--reuid=${proxyUid}`, `--regid=${proxyUid}`, '--clear-groups', '--bounding-set', '-all']
-  return start(scope, pod.netns, cpus, ['setpriv', '--no-new-privs', ...user, ...argv])
+  return start(scope, pod.netns, cpus, ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL', ...user, ...argv])
 }
 
 /** Envoy as the node proxy of one pod. */

@@ -61,8 +61,9 @@ function measure({ lab, proxies }, load) {
   const before = proxies.map(({ pid }) => cpuSeconds(pid))
   const result = fire(lab, options.cpus, bin('dpb-load'), [...load, '--warmup', '0.3', '--duration', String(seconds)])
   const used = proxies.map(({ pid }, index) => cpuSeconds(pid) - before[index])
-  if (Object.keys(result.errors).length > 0)
-    refuse(`dpb-load ${load.join(' ')} in ${lab.folder} saw ${JSON.stringify(result.errors)}`)
+  if (Object.keys(result.errors).length > 0) {
+    throw new Error(`dpb-load ${load.join(' ')} in ${lab.folder} saw ${JSON.stringify(result.errors)}`)
+  }
   const histogram = result.serviceHdr && hdr.decodeFromCompressedBase64(result.serviceHdr)
   const at = (percentile) => (histogram ? histogram.getValueAtPercentile(percentile) / 1000 : undefined)
   return {
@@ -137,6 +138,9 @@ function print(table) {
 }
 
 const scope = new Scope('tunnel bench')
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => scope.close().finally(() => process.exit(130)))
+}
 try {
   const sides = await layBoth(scope)
   const table = run(sides)
@@ -155,6 +159,9 @@ try {
   })
   if (options.json) process.stdout.write(`${JSON.stringify({ rounds, seconds, cpus: options.cpus, table })}\n`)
   else print(table)
+} catch (cause) {
+  process.stderr.write(`tunnel bench: ${cause instanceof Error ? cause.message : cause}\n`)
+  process.exitCode = 1
 } finally {
   await scope.close()
 }
