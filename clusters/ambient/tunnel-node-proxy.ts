@@ -164,8 +164,12 @@ export async function startTunnelTool(
   return { proc, version, stats: () => lines.ask(proc, 'stats') }
 }
 
-/** What the tool counts, in the words of every node proxy. */
-export function tunnelNodeProxy(tool: TunnelTool, name: 'dpb-tunnel' | 'dpb-fused'): NodeProxy {
+/** What the tool counts, in the words of every node proxy; a sidecar counts the same. */
+export function tunnelNodeProxy(
+  tool: TunnelTool,
+  name: 'dpb-tunnel' | 'dpb-fused',
+  role: 'node proxy' | 'sidecar' = 'node proxy',
+): NodeProxy {
   const software = `${name} ${tool.version}`
   const stats = async () => (await tool.stats())['pods'] as Readonly<Record<string, TunnelPodStats>>
   return {
@@ -174,8 +178,8 @@ export function tunnelNodeProxy(tool: TunnelTool, name: 'dpb-tunnel' | 'dpb-fuse
     software: { claim: `the project’s own ${name}`, state: software },
     callerProbe: (prefix, pod) => tunnelProbe(prefix, software, stats, pod, caller),
     calledProbe: (prefix, pod) => tunnelProbe(prefix, software, stats, pod, called),
-    callsOnly: (prefix, now, peer) => onlyPeer('the client’s node proxy', prefix, now, peer),
-    admitsOnly: (prefix, now, peer) => onlyPeer('the server’s node proxy', prefix, now, peer),
+    callsOnly: (prefix, now, peer) => onlyPeer(`the client’s ${role}`, prefix, now, peer),
+    admitsOnly: (prefix, now, peer) => onlyPeer(`the server’s ${role}`, prefix, now, peer),
   }
 }
 

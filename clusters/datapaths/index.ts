@@ -6,6 +6,7 @@ import kataAmbient from './kata-ambient.ts'
 import kataAmbientTcfilter from './kata-ambient-tcfilter.ts'
 import kataFast from './kata-fast.ts'
 import kataFastFused from './kata-fast-fused.ts'
+import kataSidecar from './kata-sidecar.ts'
 import kataSidecarOut from './kata-sidecar-out.ts'
 import sidecar from './sidecar.ts'
 import waypoint from './waypoint.ts'
@@ -18,6 +19,7 @@ export const modes = [
   kataAmbientTcfilter,
   kataFast,
   kataFastFused,
+  kataSidecar,
   kataSidecarOut,
   sidecar,
   waypoint,

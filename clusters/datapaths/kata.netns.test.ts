@@ -5,6 +5,7 @@ import { type Breakage, flush, provesItsPath, seesBreakages, stop } from '../tes
 import kata from './kata.ts'
 import kataAmbient from './kata-ambient.ts'
 import kataAmbientTcfilter from './kata-ambient-tcfilter.ts'
+import kataSidecar from './kata-sidecar.ts'
 
 /** Segments are shown for pictures, save where a stack must be silent; sockets are judged when standing. */
 const shownOnly = /^segments\.|\.sockets$/
@@ -20,13 +21,15 @@ const variants = [
   'kata-ambient@sandboxed=server',
   'kata-ambient@proxy=tunnel@sandboxed=both',
   'kata-ambient-tcfilter',
+  'kata-sidecar',
+  'kata-sidecar@sandboxed=both',
 ]
 
-describe.each(chooseModes([kata, kataAmbient, kataAmbientTcfilter], variants, {}))('$name', (mode) => {
+describe.each(chooseModes([kata, kataAmbient, kataAmbientTcfilter, kataSidecar], variants, {}))('$name', (mode) => {
   provesItsPath(mode, 'cross-node', mode.name === 'kata-ambient-tcfilter' ? shownWhereBypassed : shownOnly)
 })
 
-describe.each([kata, kataAmbient])('$name', (mode) => {
+describe.each([kata, kataAmbient, kataSidecar])('$name', (mode) => {
   provesItsPath(mode, 'same-node', shownOnly)
 })
 
@@ -87,6 +90,20 @@ const breakages: readonly Breakage[] = [
     breakIt: (laid) => stop(laid, 'n1 node proxy'),
     standing: /client’s node proxy is the pinned/,
     travelled: /captured every connection/,
+  },
+  {
+    mode: kataSidecar,
+    how: 'the rules inside the guest are flushed: its application speaks plaintext',
+    breakIt: ({ path }) => path.client.run(['iptables-legacy-restore'], '*nat\nCOMMIT\n'),
+    standing: /beside the client are exactly istio-init’s rules/,
+    travelled: /rule 9 beside the client|no application byte is readable/,
+  },
+  {
+    mode: kataSidecar,
+    how: 'the sidecar inside the guest is killed',
+    breakIt: ({ path }) => path.client.run(['pkill', '-KILL', 'dpb-tunnel']),
+    standing: /15001, 15006 and 15008 beside the client are the sidecar’s/,
+    travelled: /rule 9 beside the client/,
   },
   {
     mode: kataAmbientTcfilter,

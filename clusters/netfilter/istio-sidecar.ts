@@ -15,7 +15,12 @@ export const sidecarPorts = {
 } as const
 
 const inbound: readonly Rule[] = [
-  { chain: 'ISTIO_INBOUND', spec: `-p tcp --dport ${sidecarPorts.hbone} -j RETURN`, about: 'HBONE is the proxy’s own' },
+  {
+    id: 'hbone',
+    chain: 'ISTIO_INBOUND',
+    spec: `-p tcp --dport ${sidecarPorts.hbone} -j RETURN`,
+    about: 'HBONE is the proxy’s own',
+  },
   {
     id: 'redirect-15001',
     chain: 'ISTIO_REDIRECT',

@@ -105,26 +105,40 @@ export const envoyProbe = (prefix: string, envoy: Envoy, sums: Readonly<Record<s
 interface SocketRow {
   readonly port: number
   readonly listening: boolean
+  readonly uid: number
   readonly inode: string
 }
 
-/** Rows of /proc/PID/net/tcp and tcp6 (kernel doc proc_net_tcp): state 0A is LISTEN, 06 TIME_WAIT without an owner. */
-function tcpSockets(pid: number): SocketRow[] {
-  return ['tcp', 'tcp6'].flatMap((table) =>
-    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
-      .split('\n')
-      .slice(1)
-      .filter(Boolean)
-      .map((line) => {
-        const fields = line.trim().split(/\s+/)
-        return {
-          port: Number.parseInt(fields[1]?.split(':')[1] ?? '', 16),
-          listening: fields[3] === '0A',
-          inode: fields[9] ?? '',
-        }
-      }),
-  )
-}
+/** Rows of /proc/PID/net/tcp (kernel doc proc_net_tcp): state 0A is LISTEN, 06 TIME_WAIT without an owner. */
+const parseSockets = (text: string): SocketRow[] =>
+  text
+    .split('\n')
+    .slice(1)
+    .filter(Boolean)
+    .map((line) => {
+      const fields = line.trim().split(/\s+/)
+      return {
+        port: Number.parseInt(fields[1]?.split(':')[1] ?? '', 16),
+        listening: fields[3] === '0A',
+        uid: Number(fields[7]),
+        inode: fields[9] ?? '',
+      }
+    })
+
+const tcpSockets = (pid: number): SocketRow[] =>
+  ['tcp', 'tcp6'].flatMap((table) => parseSockets(readFileSync(`/proc/${pid}/net/${table}`, 'utf8')))
+
+/** State `<prefix>.listeners`, where only a socket's user can be told: `held` if this user listens on all the ports. */
+export const listenersOfUser =
+  (prefix: string, sockets: () => Promise<string>, uid: number, ports: readonly number[]): Probe =>
+  async () => {
+    const text = await sockets().catch(() => '')
+    const holds = (port: number): boolean =>
+      parseSockets(text).some((row) => row.listening && row.port === port && row.uid === uid)
+    const missing = ports.filter((port) => !holds(port))
+    const state = missing.length === 0 ? 'held' : `user ${uid} does not listen on ${missing.join(', ')}`
+    return { states: { [`${prefix}.listeners`]: state } }
+  }
 
 function ownsSocket(pid: number, inodes: ReadonlySet<string>): boolean {
   const held = new Set(

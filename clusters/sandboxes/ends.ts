@@ -28,11 +28,12 @@ export async function sandboxEnds(
   ends: Exclude<Sandboxed, 'none'>,
   networking: Networking,
   scope: Scope,
+  modules: readonly string[] = [],
 ): Promise<SandboxedEnds> {
   const sandbox = await chooseSandbox()
   const enter = (pod: Pod, role: 'client' | 'server'): Promise<PodSandbox | undefined> =>
     ends === role || ends === 'both'
-      ? enterSandbox({ bed, pod, sandbox, networking, pin: nodePin(bed, pod.node, ends) }, scope)
+      ? enterSandbox({ bed, pod, sandbox, networking, modules, pin: nodePin(bed, pod.node, ends) }, scope)
       : Promise.resolve(undefined)
   const [client, server] = await Promise.all([enter(bed.clientPod, 'client'), enter(bed.serverPod, 'server')])
   if (server) await bed.moveServer(server.guest)

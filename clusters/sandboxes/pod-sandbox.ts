@@ -18,6 +18,8 @@ export interface PodSandboxPlan {
   readonly sandbox: Sandbox
   readonly networking: Networking
   readonly pin: Pin
+  /** Kernel modules that the guest needs beside those for vsock. */
+  readonly modules?: readonly string[]
   /** Left out: the project's device, for the agent alone. */
   readonly device?: (dwelling: Dwelling) => Promise<VsockDevice>
 }
@@ -53,6 +55,7 @@ export async function enterSandbox(plan: PodSandboxPlan, scope: Scope): Promise<
       pin,
       logDir: bed.logDir,
       ...(tap ? { tap } : {}),
+      ...(plan.modules ? { modules: plan.modules } : {}),
     },
     scope,
   )

@@ -35,6 +35,8 @@ export interface GuestSpec {
   readonly device: VsockDevice
   readonly tap?: TapInterface
   readonly sysctls: Readonly<Record<string, string>>
+  /** Kernel modules by name, beside those for vsock. */
+  readonly modules?: readonly string[]
   /** CPUs of the sandbox and everything in it. */
   readonly pin: Pin
   /** Folder for the logs of what runs inside. */

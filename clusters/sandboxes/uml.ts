@@ -2,7 +2,7 @@
  * Sandbox `uml`: User Mode Linux, a kernel that is an ordinary program, so it needs no virtualization. Its root is the
  * machine's own, read-only (hostfs); it runs as an ordinary user in the pod's network namespace.
  */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { ComponentRole } from '../../harness/contracts.ts'
 import { nativeTool } from '../../harness/native.ts'
@@ -11,6 +11,7 @@ import { umlFolder } from '../../setup/versions.mjs'
 import { writeAgentConfig } from './agent-config.ts'
 import { type Dwelling, sandboxUid } from './dwelling.ts'
 import { AgentGuest } from './guest.ts'
+import { inLoadOrder, vsockModules } from './kernel-modules.ts'
 import { privateMounts } from './private-mounts.ts'
 import { bootProbe } from './probe.ts'
 import type { Guest, GuestSpec, Sandbox } from './sandbox.ts'
@@ -18,14 +19,6 @@ import { killWithHost } from './whole-tree.ts'
 
 const program = join(umlFolder, 'usr/bin/linux.uml')
 const moduleRoot = join(umlFolder, 'usr/lib/uml/modules')
-
-/** vsock over virtio, and its loopback: a moved listener is called from 127.0.0.1 by it. */
-const vsockModules = [
-  'net/vmw_vsock/vsock.ko',
-  'net/vmw_vsock/vmw_vsock_virtio_transport_common.ko',
-  'net/vmw_vsock/vmw_vsock_virtio_transport.ko',
-  'net/vmw_vsock/vsock_loopback.ko',
-] as const
 
 /** Memory of a guest: room for a JVM; it costs only what is used. */
 const memoryMegabytes = 512
@@ -37,12 +30,12 @@ const vsockDeviceId = 19
 const release = (): string => readdirSync(moduleRoot)[0] ?? ''
 
 /** Modules where the sandbox's user can read them. */
-function bringModules(dwelling: Dwelling): string[] {
-  const folder = join(dwelling.share, 'modules')
+function bringModules(dwelling: Dwelling, names: readonly string[]): string[] {
+  const [folder, root] = [join(dwelling.share, 'modules'), join(moduleRoot, release())]
   mkdirSync(folder, { mode: 0o755 })
-  return vsockModules.map((name) => {
-    const copy = join(folder, name.split('/').at(-1) ?? name)
-    copyFileSync(join(moduleRoot, release(), 'kernel', name), copy)
+  return inLoadOrder(readFileSync(join(root, 'modules.dep'), 'utf8'), names).map((path) => {
+    const copy = join(folder, basename(path))
+    copyFileSync(join(root, path), copy)
     chmodSync(copy, 0o644)
     return copy
   })
@@ -75,7 +68,7 @@ async function boot(spec: GuestSpec, scope: Scope): Promise<Guest> {
   const { dwelling, host, pin, name, tap } = spec
   const config = writeAgentConfig(dwelling, {
     hostname: name.replaceAll(' ', '-'),
-    modules: bringModules(dwelling),
+    modules: bringModules(dwelling, [...vsockModules, ...(spec.modules ?? [])]),
     share: { path: dwelling.share, fileSystem: 'hostfs', options: dwelling.share, source: 'none' },
     sysctls: spec.sysctls,
     ...(tap ? { interface: { ...tap, device: 'vec0' } } : {}),

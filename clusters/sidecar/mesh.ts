@@ -95,7 +95,10 @@ function travelled({ client, server }: SidecarPlan, before: Observation, after: 
       'TCP packets': change('wire.tcp'),
       'with payload, not HBONE': change('wire.other'),
     }),
-    none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
+    none('nothing on the wire is HBONE', {
+      'HBONE packets': change('wire.hbone'),
+      'rules for 15008': change('client.hbone') + change('server.hbone'),
+    }),
   ]
   if (traffic.protocol === 'http' && traffic.test !== 'stream')
     facts.push(
