@@ -9,6 +9,17 @@ import { flag } from '../options.ts'
 /** What `npm run bench` uses without arguments. */
 const defaults = { provider: 'local', driver: 'native', modes: ['baseline', 'sidecar', 'ambient', 'waypoint'] }
 
+async function sandboxes(): Promise<Finding[]> {
+  const { sandboxes: kinds } = await import('../../clusters/sandboxes/choice.ts')
+  return Promise.all(
+    kinds.map(async (kind) => {
+      const answer = await kind.available()
+      const about = answer.ok ? `a guest boots in ${answer.bootMs} ms, kernel ${answer.kernel}` : kind.about
+      return asFinding(kind.name, about, answer)
+    }),
+  )
+}
+
 async function plugIns(): Promise<{ providers: Finding[]; modes: Finding[]; drivers: Finding[] }> {
   const { providers } = await import('../../clusters/providers/index.ts')
   const { modes } = await import('../../clusters/datapaths/index.ts')
@@ -53,6 +64,8 @@ export default defineCommand({
   about: 'says what can run on this machine, and if not, why and what to do',
   options: { json: flag('as JSON') },
   async run({ options }) {
+    // first and alone: a boot is timed
+    const guests = await sandboxes()
     const [plugged, kernel, tools, machine] = await Promise.all([
       plugIns(),
       probeKernel(),
@@ -64,6 +77,7 @@ export default defineCommand({
     const sections: readonly Section[] = [
       { title: 'Providers', optional: false, findings: found.providers },
       { title: 'Modes', optional: false, findings: found.modes },
+      { title: 'Sandboxes', optional: true, findings: guests },
       { title: 'Driver', optional: false, findings: found.drivers.filter(isDefault) },
       { title: 'Drivers for a second opinion', optional: true, findings: found.drivers.filter((d) => !isDefault(d)) },
       { title: 'Kernel, needed by the modes', optional: false, findings: kernel.needed },

@@ -4,10 +4,11 @@ import { nativeTool } from '../native.ts'
 import { Proc } from '../process.ts'
 import { byPython, type Finding, inNamespace, probe } from './probe.ts'
 
-const [every, ambient] = [
-  ['baseline', 'sidecar', 'ambient', 'waypoint'],
-  ['ambient', 'waypoint'],
-]
+/** Modes by what they need: node proxies with in-Pod rules, a sandbox behind a tap, all of them. */
+const ambient = ['ambient', 'waypoint', 'kata-ambient', 'kata-ambient-tcfilter', 'kata-fast', 'kata-fast-fused']
+const tapped = ['kata', 'kata-ambient', 'kata-ambient-tcfilter', 'kata-sidecar']
+const sidecars = ['sidecar', 'kata-sidecar', 'kata-sidecar-out']
+const every = [...new Set(['baseline', ...sidecars, ...ambient, ...tapped])]
 
 /** A feature of the kernel, and the modes that cannot do without it. */
 export interface Need extends Finding {
@@ -16,13 +17,19 @@ export interface Need extends Finding {
 
 /** One rule for each target and match that the modes use; each is loaded in a namespace of its own. */
 const rules = [
-  ['iptables REDIRECT', ['sidecar', ...ambient], 'nat', '-A OUTPUT -p tcp -j REDIRECT --to-ports 15001'],
-  ['iptables owner', ['sidecar'], 'nat', '-A OUTPUT -m owner --uid-owner 1337 -j RETURN'],
+  ['iptables REDIRECT', [...sidecars, ...ambient], 'nat', '-A OUTPUT -p tcp -j REDIRECT --to-ports 15001'],
+  ['iptables owner', sidecars, 'nat', '-A OUTPUT -m owner --uid-owner 1337 -j RETURN'],
   [
     'iptables CONNMARK',
     ambient,
     'mangle',
     '-A PREROUTING -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff',
+  ],
+  [
+    'iptables socket',
+    ['kata-ambient', 'kata-ambient-tcfilter'],
+    'mangle',
+    '-A PREROUTING -p tcp -m socket -j MARK --set-xmark 0x111/0xfff',
   ],
   ['iptables CT zones', ambient, 'raw', '-A OUTPUT -p udp -m udp --dport 53 -j CT --zone 1'],
 ] as const
@@ -43,6 +50,19 @@ async function routes(): Promise<Need> {
     return 'marked packets can have their own routes'
   })
   return { ...found, usedBy: ambient }
+}
+
+async function taps(): Promise<Need> {
+  const found = await probe('tap and tc redirect', 'load tun, cls_u32, act_mirred and sch_ingress', async () => {
+    const script = [
+      'ip tuntap add dev t mode tap vnet_hdr',
+      'tc qdisc add dev t handle ffff: ingress',
+      'tc filter add dev t parent ffff: protocol all u32 match u32 0 0 action mirred egress redirect dev lo',
+    ]
+    await inNamespace(['sh', '-ec', script.join('\n')])
+    return 'a guest can be connected to its pod'
+  })
+  return { ...found, usedBy: tapped }
 }
 
 async function packets(): Promise<Need> {
@@ -107,12 +127,12 @@ const noPython = (why: string): boolean => /not found|No such file.*python|KeyEr
 /** All features, those that the default run needs first. */
 export async function probeKernel(): Promise<{ readonly needed: Need[]; readonly optional: Finding[] }> {
   return {
-    needed: await Promise.all([...rules.map(loads), routes(), packets()]),
+    needed: await Promise.all([...rules.map(loads), routes(), taps(), packets()]),
     optional: await Promise.all([
       groups(),
       pressure(),
       probe('BPF', 'no mode needs it yet', () => byPython(bpfScript), noPython),
-      probe('KVM', 'no mode needs it yet', () => byPython(kvmScript), noPython),
+      probe('KVM', 'sandboxes are User Mode Linux then', () => byPython(kvmScript), noPython),
     ]),
   }
 }
