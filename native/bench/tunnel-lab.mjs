@@ -1,13 +1,16 @@
 /** Two nodes with a pod each in namespaces of their own, for native/bench/tunnel.mjs and tests: laid, and always taken down. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { register } from 'tsx/esm/api'
 
 register()
 const from = (path) => import(new URL(`../../${path}`, import.meta.url).href)
 const { addNamespaces, layNodes, layPod } = await from('clusters/providers/local/topology.ts')
-const { netnsName, netnsPath, nodePlans, podAddress, echoPorts } = await from('clusters/providers/local/names.ts')
+const { claimState } = await from('clusters/providers/local/leftovers.ts')
+const { netnsName, netnsPath, nodePlans, podAddress, echoPorts, stateDir } = await from(
+  'clusters/providers/local/names.ts',
+)
 const { ambientInPod, proxyMark } = await from('clusters/netfilter/istio-ambient.ts')
 const { proxyUid, sidecarRedirect } = await from('clusters/netfilter/istio-sidecar.ts')
 const { layRules } = await from('clusters/netfilter/netfilter.ts')
@@ -60,8 +63,9 @@ export async function start(scope, netns, cpus, argv, isReady) {
 
 /** Lays nodes, pods, rules (in-Pod, or a sidecar's) and certificates, and starts the echo server. */
 export async function layLab(scope, name, cpus, echoBinary, kind = 'node') {
-  const folder = `/run/dpb-${name}`
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  // Claimed as a run's: else the next run would take it for a dead one's and remove it, as it should if we die.
+  claimState(name)
+  const folder = stateDir(name)
   scope.defer(folder, () => rmSync(folder, { recursive: true }))
   await addNamespaces(
     ['n1', 'n2', 'client', 'server'].map((role) => netnsName(name, role)),
