@@ -1,5 +1,7 @@
 //! Which vsock address stands for which TCP address (`native/PROTOCOL.md`, "TSI, version 1"). No system call here.
 
+#![forbid(unsafe_code)]
+
 use rustix::io::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 

@@ -1,5 +1,7 @@
 //! System call numbers the filter needs, for both machines a guest may be. From asm/unistd.h of the kernel.
 
+#![forbid(unsafe_code)]
+
 /// One machine's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Architecture {

@@ -1,5 +1,7 @@
 //! Epoll registrations of a descriptor, as /proc tells them.
 
+#![forbid(unsafe_code)]
+
 /// One registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registration {

@@ -3,6 +3,8 @@
 //! The data path (read, write, send, recv, poll, epoll) is not in any rule. Setting TCP options is answered in the
 //! filter itself, for it is done on every connection and has no effect on vsock.
 
+#![forbid(unsafe_code)]
+
 use crate::architecture::Architecture;
 use crate::options::{
     IP, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6, READ_OF_SOCKET, SOL_SOCKET, TCP, TCP_CONGESTION, names,

@@ -1,5 +1,7 @@
 //! Who am I: asks the device for the pod's address (`native/PROTOCOL.md`, "TSI, version 1").
 
+#![forbid(unsafe_code)]
+
 use crate::address::{CID_DEVICE, CID_LOCAL, Family, Pod, Vsock};
 use crate::socket;
 use rustix::fd::AsFd;

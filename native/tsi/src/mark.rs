@@ -4,6 +4,8 @@
 //! So it is kept in the socket itself, as SO_VM_SOCKETS_BUFFER_MIN_SIZE: vsock copies that from a listener, and it has no
 //! effect below the buffer's size of 256 KiB. An unmarked socket has the kernel's 128 bytes there.
 
+#![forbid(unsafe_code)]
+
 use crate::address::Family;
 use crate::socket;
 use rustix::fd::BorrowedFd;

@@ -3,6 +3,8 @@
 //! Nothing is remembered about a socket but what the kernel keeps in it, so `dup`, `fork`, `exec`, SCM_RIGHTS and any number
 //! of threads need no bookkeeping, and no state can grow stale. Calls on sockets that are not moved say `Foreign`.
 
+#![forbid(unsafe_code)]
+
 use crate::address::{self, Family, Pod, Route, Seat, Vsock};
 use crate::filter;
 use crate::mark::Mark;

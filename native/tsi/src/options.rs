@@ -3,6 +3,8 @@
 //! Numbers: include/uapi/linux/{tcp,in,in6}.h and asm-generic/socket.h. A moved socket keeps none of these values but
 //! IPV6_V6ONLY, for nothing would come of them: reading one tells what is true on vsock, or the kernel's default for TCP.
 
+#![forbid(unsafe_code)]
+
 /// Levels of `getsockopt` and `setsockopt`.
 pub const SOL_SOCKET: u32 = 1;
 /// IPv4's level

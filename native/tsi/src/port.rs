@@ -1,5 +1,7 @@
 //! Binding a vsock port; a free one for a program that leaves the choice to the kernel, which would choose one above 65535.
 
+#![forbid(unsafe_code)]
+
 use crate::address::{UNCALLED, Vsock};
 use crate::socket;
 use rustix::fd::BorrowedFd;

@@ -1,5 +1,7 @@
 //! A socket like another, to take its place.
 
+#![forbid(unsafe_code)]
+
 use crate::address::Family;
 use crate::mark::Mark;
 use crate::socket;

@@ -1,5 +1,7 @@
 //! The process in front: what its caller sees of the program.
 
+#![forbid(unsafe_code)]
+
 use super::LaunchError;
 use super::message::{Ended, LENGTH, Message};
 use super::signals;

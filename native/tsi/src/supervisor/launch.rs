@@ -4,6 +4,8 @@
 //! supervisor is the program's parent, as kernels with Yama demand of who looks into a process. Each takes the program
 //! with it when it is killed.
 
+#![forbid(unsafe_code)]
+
 use super::message::{Ended, Message};
 use super::notify::{self, Listener};
 use super::{Supervisor, front, signals};

@@ -1,5 +1,7 @@
 //! What the supervisor tells the process in front: the program's number, then how it ended.
 
+#![forbid(unsafe_code)]
+
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// Bytes of a message: a kind and a number.

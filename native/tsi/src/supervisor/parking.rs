@@ -1,5 +1,7 @@
 //! Calls that wait for a connection to arrive, and their end when the caller was interrupted.
 
+#![forbid(unsafe_code)]
+
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;

@@ -1,5 +1,7 @@
 //! Threads that answer: as many as wait for something at once, and one more that listens.
 
+#![forbid(unsafe_code)]
+
 use rustix::io::Errno;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Builder;

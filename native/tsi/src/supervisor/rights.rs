@@ -1,5 +1,7 @@
 //! Whether a program may bind a low TCP port. The supervisor binds for it, perhaps with more rights than it has.
 
+#![forbid(unsafe_code)]
+
 use super::process::status_field;
 
 /// CAP_NET_BIND_SERVICE (include/uapi/linux/capability.h).

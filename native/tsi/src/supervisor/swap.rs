@@ -1,5 +1,7 @@
 //! Another socket in the place of a program's.
 
+#![forbid(unsafe_code)]
+
 use super::notify::{Listener, Notification};
 use super::process::Handles;
 use super::transplant;

@@ -1,6 +1,8 @@
 //! Results nobody heard: a signal interrupted the caller while its call was being made. The kernel makes the caller call
 //! again, and then the same result is told instead of doing the same thing twice.
 
+#![forbid(unsafe_code)]
+
 use super::notify::{Listener, Notification};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
