@@ -3,7 +3,7 @@ import { exitCodes } from './exit-codes.mjs'
 import { SetupError } from './messages.mjs'
 import { NODE_MAJORS } from './versions.mjs'
 
-/** @typedef {'npm' | 'native' | 'envoy' | 'uml' | 'debian'} StepName */
+/** @typedef {'npm' | 'native' | 'envoy' | 'uml' | 'qemu' | 'debian'} StepName */
 
 /** The commands of package.json. */
 export const commands = ['bench', 'doctor', 'modes', 'report', 'ratios', 'clean', 'gen', 'speed', 'test']
@@ -16,10 +16,10 @@ export const commands = ['bench', 'doctor', 'modes', 'report', 'ratios', 'clean'
 export function stepsFor(command, args) {
   const onlyTalks = ['--dry-run', '--help', '-h'].some((flag) => args.includes(flag))
   if (onlyTalks || (command === 'test' && args.includes('--unit'))) return ['npm']
-  // a download for those who want a sandbox
-  const sandbox =
-    command === 'test' || args.some((arg) => /kata|sandbox/.test(arg)) ? /** @type {const} */ (['uml']) : []
-  if (['bench', 'speed', 'test'].includes(command)) return ['npm', 'debian', 'native', 'envoy', ...sandbox]
+  // downloads for those who want a sandbox
+  /** @type {StepName[]} */
+  const sandboxes = command === 'test' ? ['uml', 'qemu'] : args.some((arg) => /kata|sandbox/.test(arg)) ? ['uml'] : []
+  if (['bench', 'speed', 'test'].includes(command)) return ['npm', 'debian', 'native', 'envoy', ...sandboxes]
   // doctor looks at the machine and does not change it; what lies in the project's own folder it may build
   if (command === 'doctor') return ['npm', 'native', 'envoy', 'uml']
   return ['npm']

@@ -19,6 +19,7 @@ export const pipNeed = { program: 'python3', package: 'python3-pip', why: 'insta
 /** @type {readonly Need[]} */
 export const testNeeds = [
   ...benchNeeds,
+  { program: 'qemu-system-x86_64', package: 'qemu-system-x86', why: 'trying the vsock device with QEMU' },
   {
     program: 'chromium',
     // Ubuntu has no package chromium; its own machines for CI bring Chrome

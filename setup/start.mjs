@@ -53,7 +53,7 @@ async function setUp(command, args) {
       await runStep(name).catch((cause) => {
         // doctor reports what is missing instead of stopping at it; without npm packages it cannot even start. Whoever
         // needs a sandbox says that there is none; others go on without
-        const goesOnWithout = name === 'uml' || (command === 'doctor' && name !== 'npm')
+        const goesOnWithout = ['uml', 'qemu'].includes(name) || (command === 'doctor' && name !== 'npm')
         if (!goesOnWithout || !(cause instanceof SetupError)) throw cause
         say(cause.message)
       })

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { runLogged } from './command.mjs'
+import { makeGuestKernel } from './guest-kernel.mjs'
 import { readOsRelease } from './packages.mjs'
 import { filesBelow, hashOf } from './stamps.mjs'
 import { unpack } from './unpacked.mjs'
@@ -11,9 +12,11 @@ import {
   ENVOY_VERSION,
   envoyFolder,
   envoyRequirements,
+  guestKernelFolder,
   nativeBinaries,
   nativeFolder,
   root,
+  staticAgent,
   umlFolder,
 } from './versions.mjs'
 
@@ -86,5 +89,17 @@ const uml = {
   run: () => unpack('user-mode-linux', dirname(umlFolder)),
 }
 
-/** @type {Readonly<Record<'npm' | 'native' | 'envoy' | 'uml', Step>>} */
-export const steps = { npm, native, envoy, uml }
+/** @type {Step} */
+const qemu = {
+  says: 'fetching a kernel for QEMU guests into .cache (71 MB), and building their agent',
+  hash: () =>
+    hashOf(
+      filesBelow(join(nativeFolder, 'agent'), (name) => name.endsWith('.rs')),
+      `linux-image-amd64 ${readOsRelease()}`,
+    ),
+  outputs: [join(guestKernelFolder, 'boot'), staticAgent],
+  run: makeGuestKernel,
+}
+
+/** @type {Readonly<Record<'npm' | 'native' | 'envoy' | 'uml' | 'qemu', Step>>} */
+export const steps = { npm, native, envoy, uml, qemu }

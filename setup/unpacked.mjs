@@ -1,17 +1,26 @@
 /** Debian packages that are unpacked into .cache and never installed: apt checks them, nothing of the system changes. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { runLogged } from './command.mjs'
 import { SetupError } from './messages.mjs'
 import { isDebian, readOsRelease } from './packages.mjs'
 
-/** @typedef {import('./steps.mjs').Step} Step */
+/**
+ * The package that stands behind a name like linux-image-amd64, which itself holds nothing.
+ * @param {string} name
+ */
+export function packageBehind(name) {
+  const { stdout } = spawnSync('apt-cache', ['depends', '--important', name], { encoding: 'utf8' })
+  return /^\s+Depends: (\S+)$/m.exec(stdout ?? '')?.[1] ?? name
+}
 
 /**
  * @param {string} name of the Debian package
  * @param {string} folder gets the content of each version below its own name, and a link `current`
+ * @param {readonly string[]} [only] paths to unpack, as tar's wildcards; left out: all
  */
-export async function unpack(name, folder) {
+export async function unpack(name, folder, only = []) {
   if (!isDebian(readOsRelease()))
     throw new SetupError(`${name} comes from Debian or Ubuntu; unpack it yourself into ${join(folder, 'current')}`)
   const fresh = join(folder, 'new')
@@ -23,7 +32,8 @@ export async function unpack(name, folder) {
   })
   const file = readdirSync(fresh).find((entry) => entry.endsWith('.deb'))
   if (!file) throw new SetupError(`apt-get download ${name} brought nothing; apt-get update and start again`)
-  await runLogged(`${name}-unpack`, ['dpkg', '-x', join(fresh, file), join(fresh, 'content')])
+  const script = 'dpkg-deb --fsys-tarfile "$0" | tar -x -C content --wildcards "$@"'
+  await runLogged(`${name}-unpack`, ['sh', '-ec', script, file, ...only], { cwd: fresh })
   // file names are package_version_architecture.deb
   publish(folder, file.split('_')[1] ?? 'unknown', join(fresh, 'content'))
   rmSync(fresh, { recursive: true, force: true })

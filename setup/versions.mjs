@@ -19,6 +19,10 @@ export const envoyRequirements = join(root, 'setup', 'envoy-requirements.txt')
 /** Debian's user-mode-linux, unpacked (a link to the folder of its version). */
 export const umlFolder = join(cache, 'uml', 'current')
 
+/** Debian's kernel for QEMU guests, unpacked, and the agent for their initramfs. */
+export const guestKernelFolder = join(cache, 'guest-kernel', 'current')
+export const staticAgent = join(cache, 'guest-kernel', 'dpb-agent')
+
 export const nativeFolder = join(root, 'native')
 /** The programs that `cargo build` makes. */
 export const nativeBinaries = [

@@ -1,8 +1,5 @@
 /** The agent's configuration file (native/agent/README.md). */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { agentPort } from './agent-client.ts'
-import type { Dwelling } from './dwelling.ts'
 import type { TapInterface } from './sandbox.ts'
 
 export interface AgentConfig {
@@ -19,9 +16,8 @@ export interface AgentConfig {
   readonly interface?: TapInterface & { readonly device: string }
 }
 
-/** Writes it where the guest can read it, and returns its path. */
-export function writeAgentConfig(dwelling: Dwelling, { interface: own, ...config }: AgentConfig): string {
-  const file = join(dwelling.share, 'agent.json')
+/** Text of the file. */
+export function agentConfig({ interface: own, ...config }: AgentConfig): string {
   const guestInterface = own && {
     device: own.device,
     name: 'eth0',
@@ -31,6 +27,5 @@ export function writeAgentConfig(dwelling: Dwelling, { interface: own, ...config
     gateway: own.gateway,
   }
   const text = { ...config, port: agentPort, ...(guestInterface ? { interface: guestInterface } : {}) }
-  writeFileSync(file, JSON.stringify(text, null, 1), { mode: 0o644 })
-  return file
+  return JSON.stringify(text, null, 1)
 }

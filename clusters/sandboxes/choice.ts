@@ -1,10 +1,11 @@
 /** Which sandbox a mode gets: the first kind that boots on this machine. */
 import type { Availability } from '../../harness/contracts.ts'
+import { qemu } from './qemu.ts'
 import type { Sandbox } from './sandbox.ts'
 import uml from './uml.ts'
 
 /** Best first. */
-export const sandboxes: readonly Sandbox[] = [uml]
+export const sandboxes: readonly Sandbox[] = [qemu, uml]
 
 /** The sandbox of this machine; throws where none boots (modes ask `sandboxAvailable` first). */
 export async function chooseSandbox(): Promise<Sandbox> {

@@ -45,7 +45,8 @@ function readable(file: string): boolean {
 export function layDwelling(folder: string, scope: Scope): Dwelling {
   const share = join(folder, 'share')
   const [scratch, programs, memory] = [join(share, 'scratch'), join(share, 'programs'), join(folder, 'memory')]
-  for (const made of [folder, share, programs, memory]) mkdirSync(made, { recursive: true, mode: 0o711 })
+  mkdirSync(folder, { recursive: true, mode: 0o711 })
+  for (const made of [share, programs, memory]) mkdirSync(made, { mode: 0o755 })
   mkdirSync(scratch, { mode: 0o700 })
   chownSync(scratch, sandboxUid, sandboxUid)
   scope.defer(`folder ${folder}`, () => rmSync(folder, { recursive: true, force: true }))

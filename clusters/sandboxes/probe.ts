@@ -11,12 +11,12 @@ import { startDevice } from './device.ts'
 import { layDwelling } from './dwelling.ts'
 import type { Sandbox, SandboxAvailability } from './sandbox.ts'
 
-const remembered = new Map<string, Promise<SandboxAvailability>>()
+const remembered = new Map<Sandbox, Promise<SandboxAvailability>>()
 
 /** One boot for each kind and process, however often it is asked. */
 export function bootProbe(sandbox: Sandbox): Promise<SandboxAvailability> {
-  const known = remembered.get(sandbox.name) ?? probe(sandbox)
-  remembered.set(sandbox.name, known)
+  const known = remembered.get(sandbox) ?? probe(sandbox)
+  remembered.set(sandbox, known)
   return known
 }
 

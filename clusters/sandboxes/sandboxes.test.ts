@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { interfacePackets } from '../proof/tap-facts.ts'
 import { encodeFrame, type Frame, FrameReader } from './agent-client.ts'
-import { inLoadOrder } from './kernel-modules.ts'
+import { initramfs } from './initramfs.ts'
+import { inLoadOrder, needsOf } from './kernel-modules.ts'
 
 describe('frames', () => {
   const kind = fc.constantFrom('s', 'o', 'e', 'x', 'i', 'k')
@@ -28,19 +29,55 @@ describe('frames', () => {
 })
 
 describe('kernel modules', () => {
-  const dep = [
-    'kernel/net/a.ko:',
-    'kernel/net/b.ko: kernel/net/a.ko',
-    'kernel/net/c.ko.xz: kernel/net/b.ko kernel/net/a.ko',
-    'kernel/net/d.ko: kernel/net/b.ko kernel/net/a.ko',
-  ].join('\n')
-
   it('are loaded behind what they need, each once', () => {
-    const order = inLoadOrder(dep, ['c', 'd', 'a'])
-    expect(order.map((path) => path.slice(11, 12))).toEqual(['a', 'b', 'c', 'd'])
-    expect(() => inLoadOrder(dep, ['e'])).toThrow(/no module e/)
+    const needs: Readonly<Record<string, string[]>> = { a: [], b: ['a'], c: ['b', 'a'], d: ['b'] }
+    expect(inLoadOrder(['c', 'd', 'a'], (name) => needs[name] ?? [])).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('say what they need in .modinfo', () => {
+    expect(needsOf(Buffer.from('…\0license=GPL\0depends=virtio,9pnet,nf-nat\0name=x\0'))).toEqual([
+      'virtio',
+      '9pnet',
+      'nf_nat',
+    ])
+    expect(needsOf(Buffer.from('\0depends=\0'))).toEqual([])
   })
 })
+
+describe('initramfs', () => {
+  it('unpacks as it was packed', () => {
+    const modules = [
+      { name: 'one', content: Buffer.from('first') },
+      { name: 'two', content: Buffer.from('second!') },
+    ]
+    const archive = initramfs({ init: Buffer.from('init'), config: '{}', modules })
+    expect(archive.length % 4).toBe(0)
+    const seen = readNewc(archive)
+    expect(seen.get('init')).toEqual(Buffer.from('init'))
+    expect(seen.get('modules/order')?.toString()).toBe('/modules/one.ko\n/modules/two.ko\n')
+    expect(seen.get('modules/two.ko')).toEqual(Buffer.from('second!'))
+    expect([...seen.keys()]).toContain('dev/console')
+  })
+})
+
+/** An independent reading of the format: 110 bytes of head, name and content, each filled up to four. */
+function readNewc(archive: Buffer): Map<string, Buffer> {
+  const files = new Map<string, Buffer>()
+  const up = (length: number): number => Math.ceil(length / 4) * 4
+  for (let at = 0; at < archive.length; ) {
+    const field = (index: number): number =>
+      Number.parseInt(archive.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16)
+    expect(archive.toString('latin1', at, at + 6)).toBe('070701')
+    const [size, nameLength] = [field(6), field(11)]
+    const content = at + up(110 + nameLength)
+    files.set(
+      archive.toString('latin1', at + 110, at + 110 + nameLength - 1),
+      archive.subarray(content, content + size),
+    )
+    at = content + up(size)
+  }
+  return files
+}
 
 describe('packets of an interface', () => {
   const text = `Inter-|   Receive                                                |  Transmit

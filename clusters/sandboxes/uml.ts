@@ -2,16 +2,16 @@
  * Sandbox `uml`: User Mode Linux, a kernel that is an ordinary program, so it needs no virtualization. Its root is the
  * machine's own, read-only (hostfs); it runs as an ordinary user in the pod's network namespace.
  */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { ComponentRole } from '../../harness/contracts.ts'
 import { nativeTool } from '../../harness/native.ts'
 import type { Scope } from '../../harness/scope.ts'
 import { umlFolder } from '../../setup/versions.mjs'
-import { writeAgentConfig } from './agent-config.ts'
+import { agentConfig } from './agent-config.ts'
 import { type Dwelling, sandboxUid } from './dwelling.ts'
 import { AgentGuest } from './guest.ts'
-import { inLoadOrder, vsockModules } from './kernel-modules.ts'
+import { modulesOf, vsockModules } from './kernel-modules.ts'
 import { privateMounts } from './private-mounts.ts'
 import { bootProbe } from './probe.ts'
 import type { Guest, GuestSpec, Sandbox } from './sandbox.ts'
@@ -31,12 +31,11 @@ const release = (): string => readdirSync(moduleRoot)[0] ?? ''
 
 /** Modules where the sandbox's user can read them. */
 function bringModules(dwelling: Dwelling, names: readonly string[]): string[] {
-  const [folder, root] = [join(dwelling.share, 'modules'), join(moduleRoot, release())]
+  const folder = join(dwelling.share, 'modules')
   mkdirSync(folder, { mode: 0o755 })
-  return inLoadOrder(readFileSync(join(root, 'modules.dep'), 'utf8'), names).map((path) => {
-    const copy = join(folder, basename(path))
-    copyFileSync(join(root, path), copy)
-    chmodSync(copy, 0o644)
+  return modulesOf(join(moduleRoot, release()), names).map(({ name, content }) => {
+    const copy = join(folder, `${name}.ko`)
+    writeFileSync(copy, content, { mode: 0o644 })
     return copy
   })
 }
@@ -66,19 +65,21 @@ function commandLine(spec: GuestSpec, config: string): string[] {
 
 async function boot(spec: GuestSpec, scope: Scope): Promise<Guest> {
   const { dwelling, host, pin, name, tap } = spec
-  const config = writeAgentConfig(dwelling, {
+  const text = agentConfig({
     hostname: name.replaceAll(' ', '-'),
     modules: bringModules(dwelling, [...vsockModules, ...(spec.modules ?? [])]),
     share: { path: dwelling.share, fileSystem: 'hostfs', options: dwelling.share, source: 'none' },
     sysctls: spec.sysctls,
     ...(tap ? { interface: { ...tap, device: 'vec0' } } : {}),
   })
+  const config = join(dwelling.share, 'agent.json')
+  writeFileSync(config, text, { mode: 0o644 })
   let kernel = ''
   const began = performance.now()
   const proc = await host.spawn({
     component: name,
     role: 'sandbox' satisfies ComponentRole,
-    prepare: privateMounts({ memory: dwelling.memory, megabytes: memoryMegabytes + 64, programs: [program] }),
+    prepare: privateMounts({ memory: dwelling.memory, megabytes: memoryMegabytes + 64, files: [program] }),
     argv: commandLine(spec, config),
     pin,
     uid: sandboxUid,

@@ -19,8 +19,8 @@ const DESCRIPTORS: u64 = 1 << 20;
 pub fn run() -> anyhow::Result<Infallible> {
     mounts::proc()?;
     let command_line = std::fs::read_to_string("/proc/cmdline").context("/proc/cmdline")?;
-    initramfs::leave(&command_line)?;
     let config = config::read(&command_line)?;
+    initramfs::leave(&command_line)?;
     bring_up(&config)?;
     let listener = vsock::listener(config.port).with_context(|| format!("listening on vsock port {}", config.port))?;
     println!("{}", serde_json::json!({ "event": "ready", "agent": serve::hello() }));
