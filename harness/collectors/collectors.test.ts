@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { foreignSeconds, parseHostCpu, parseProcess } from '../proc-stat.ts'
 import { parseThrottled } from './host.ts'
-import { statusBytes } from './memory.ts'
+import { addressSpace, statusBytes } from './memory.ts'
 import { parseSegments, parseTimeWait } from './net.ts'
 
 it('reads /proc/stat: user, nice, system, irq and softirq are busy', () => {
@@ -35,4 +35,14 @@ it('reads segments, TIME_WAIT, memory and throttling', () => {
   expect(parseThrottled('nr_throttled 1\nthrottled_usec 500000\n')).toBe(0.5)
   expect(parseThrottled('throttled_time 2000000000\n')).toBe(2)
   expect(parseThrottled('')).toBeUndefined()
+})
+
+it('tells address spaces apart, and sees where one is shared', () => {
+  const stat = (pid: number, stack: number): string =>
+    `${pid} (linux (uml)) ${Array.from({ length: 50 }, (_, index) => (index === 25 ? stack : index < 23 ? pid : index)).join(' ')}`
+  const status = (pid: number, rss: number): string => `Pid:\t${pid}\nVmRSS:\t${rss} kB\nRssAnon:\t7 kB\nThreads:\t1\n`
+  const one = addressSpace(stat(10, 900), status(10, 500))
+  expect(addressSpace(stat(11, 900), status(11, 500))).toBe(one)
+  expect(addressSpace(stat(11, 901), status(11, 500))).not.toBe(one)
+  expect(addressSpace(stat(11, 900), status(11, 501))).not.toBe(one)
 })

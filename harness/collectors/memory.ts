@@ -8,14 +8,31 @@ export function statusBytes(status: string, field: 'VmRSS' | 'VmHWM'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) * 1024
 }
 
-function samplesOf(component: Component): Sample[] {
-  const statuses = component.pids().flatMap((pid) => {
+/**
+ * What tells one address space from another: where its parts begin (proc_pid_stat(5), fields 26 to 28 and 45 to 51) and how
+ * large they are. Processes that share one (clone(2), CLONE_VM: the helpers of a User Mode Linux guest) agree in all of it.
+ */
+export function addressSpace(stat: string, status: string): string {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return [...fields.slice(23, 26), ...fields.slice(42, 49), ...(status.match(/^(Vm|Rss)\w+:.*$/gm) ?? [])].join(' ')
+}
+
+/** Status of each process, of those with one address space only one. */
+function statusesOf(pids: readonly number[]): string[] {
+  const seen = new Map<string, string>()
+  for (const pid of pids) {
     try {
-      return [readFileSync(`/proc/${pid}/status`, 'utf8')]
+      const [stat, status] = ['stat', 'status'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'utf8'))
+      seen.set(addressSpace(stat ?? '', status ?? ''), status ?? '')
     } catch {
-      return [] // ended
+      // ended
     }
-  })
+  }
+  return [...seen.values()]
+}
+
+function samplesOf(component: Component): Sample[] {
+  const statuses = statusesOf(component.pids())
   const sample = (metric: string, field: 'VmRSS' | 'VmHWM'): Sample => ({
     component: component.name,
     role: component.role,
