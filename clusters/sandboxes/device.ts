@@ -8,7 +8,8 @@ import type { Proc } from '../../harness/process.ts'
 import type { DeviceSockets } from '../ambient/enrolled.ts'
 import type { DeviceStats } from '../proof/device-facts.ts'
 import { JsonLines } from '../providers/local/json-lines.ts'
-import { type Dwelling, sandboxUid } from './dwelling.ts'
+import { sandboxUid } from '../providers/local/names.ts'
+import type { Dwelling } from './dwelling.ts'
 
 export interface VsockDevice {
   /** Its end is the guest's: streams would hang without a word. */

@@ -6,9 +6,7 @@ import { accessSync, chmodSync, chownSync, constants, copyFileSync, existsSync, 
 import { basename, join } from 'node:path'
 import type { Scope } from '../../harness/scope.ts'
 import { nativeFolder } from '../../setup/versions.mjs'
-
-/** User and group of every sandbox: an ordinary one, nobody's own, not that of any proxy. */
-export const sandboxUid = 65_530
+import { sandboxUid } from '../providers/local/names.ts'
 
 export interface Dwelling {
   /** Sockets and configuration: the host's. */

@@ -1,7 +1,7 @@
 /** How a guest reaches its pod's network, laid as Kata Containers 4.1 lays it (`internetworking_model`). */
 import type { Place } from '../../harness/contracts.ts'
 import type { Pod } from '../providers/local/bed.ts'
-import { sandboxUid } from './dwelling.ts'
+import { sandboxUid } from '../providers/local/names.ts'
 import type { Networking, TapInterface } from './sandbox.ts'
 
 /** Kata's name for the tap in a pod's namespace. */

@@ -3,7 +3,7 @@
  * from which programs may run (a User Mode Linux guest runs the pages of its memory file), with the sandbox's files in it,
  * since its user may be unable to reach the project; and tun and KVM devices that this user may open.
  */
-import { sandboxUid } from './dwelling.ts'
+import { sandboxUid } from '../providers/local/names.ts'
 
 export interface PrivateMounts {
   /** Mount point of the memory. */

@@ -9,7 +9,7 @@ import { claimState } from '../providers/local/leftovers.ts'
 import { stateDir } from '../providers/local/names.ts'
 import { startDevice } from './device.ts'
 import { layDwelling } from './dwelling.ts'
-import type { Sandbox, SandboxAvailability } from './sandbox.ts'
+import type { Guest, Sandbox, SandboxAvailability } from './sandbox.ts'
 
 const remembered = new Map<Sandbox, Promise<SandboxAvailability>>()
 
@@ -36,6 +36,13 @@ async function probe(sandbox: Sandbox): Promise<SandboxAvailability> {
 }
 
 async function bootOnce(sandbox: Sandbox, scope: Scope): Promise<SandboxAvailability> {
+  const { guest } = await bootAlone(sandbox, scope)
+  const kernel = (await guest.read('/proc/sys/kernel/osrelease')).trim()
+  return { ok: true, bootMs: Math.round(guest.bootMs), kernel }
+}
+
+/** A guest outside of any testbed, with a run's name of its own for what must be cleaned if nobody is left to do it. */
+export async function bootAlone(sandbox: Sandbox, scope: Scope): Promise<{ guest: Guest; runId: string }> {
   const runId = `probe-${process.pid}-${sandbox.name}`
   claimState(runId)
   scope.defer(`state of ${runId}`, () => rmSync(stateDir(runId), { recursive: true, force: true }))
@@ -44,9 +51,8 @@ async function bootOnce(sandbox: Sandbox, scope: Scope): Promise<SandboxAvailabi
   const logDir = join(stateDir(runId), 'logs')
   mkdirSync(logDir)
   const device = await startDevice({ component: 'device', host, dwelling, address: '192.0.2.1', pin: 'none' })
-  const guest = await sandbox.boot({ name: 'probe', host, dwelling, device, sysctls: {}, pin: 'none', logDir }, scope)
-  const kernel = (await guest.read('/proc/sys/kernel/osrelease')).trim()
-  return { ok: true, bootMs: Math.round(guest.bootMs), kernel }
+  const spec = { name: 'probe', host, dwelling, device, sysctls: {}, pin: 'none', logDir } as const
+  return { guest: await sandbox.boot(spec, scope), runId }
 }
 
 /** In a network namespace that ends with the process. */

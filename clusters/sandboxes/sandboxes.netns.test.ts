@@ -8,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Scope } from '../../harness/scope.ts'
 import { type LocalBed, localBed } from '../providers/local/bed.ts'
 import { cleanLeftovers } from '../providers/local/leftovers.ts'
+import { sandboxUid } from '../providers/local/names.ts'
 import local from '../providers/local/provider.ts'
 import { silent } from '../testing/laid-mode.ts'
-import { sandboxUid } from './dwelling.ts'
 import { tcpSegments } from './guest-counters.ts'
 import { enterSandbox, type PodSandbox } from './pod-sandbox.ts'
 import type { Networking } from './sandbox.ts'
@@ -150,24 +150,24 @@ describe('a guest ends whole', () => {
     expect(existsSync(bed.stateDir)).toBe(false)
   })
 
-  it('when the harness is killed, clean removes it with the run', async () => {
-    const harness = spawn(
-      process.execPath,
-      ['--import', 'tsx', join(import.meta.dirname, 'testing', 'hold-guest.ts')],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    )
-    const [runId] = await new Promise<string[]>((resolve) => {
-      createInterface({ input: harness.stdout }).once('line', (line) => resolve(line.split(' ')))
+  it.each(['testbed', 'trial'])('when the harness of a %s is killed, clean removes it with the run', async (kind) => {
+    const holder = join(import.meta.dirname, 'testing', 'hold-guest.ts')
+    const harness = spawn(process.execPath, ['--import', 'tsx', holder, kind], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const runId = await new Promise<string>((resolve) => {
+      createInterface({ input: harness.stdout }).once('line', resolve)
     })
     const gone = new Promise((resolve) => harness.once('exit', resolve))
     harness.kill('SIGKILL')
     await gone
+    expect(runningBelow(runId)).not.toEqual([])
     const removed = await cleanLeftovers()
     expect(removed.join('\n')).toContain(`run ${runId}`)
-    const left = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    expect(left.split('\n').filter((line) => line.includes(`/${runId}/`))).toEqual([])
+    expect(runningBelow(runId)).toEqual([])
     expect(await cleanLeftovers()).toEqual([])
   })
 })
+
+const runningBelow = (runId: string): string[] =>
+  execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(`/${runId}/`))

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { isAlive, type Owner, self } from '../../../harness/owner.ts'
 import { sh } from '../../../harness/shell.ts'
 import { findHierarchy, type Hierarchy, removeGroups } from './control-groups.ts'
-import { netnsPath, netnsRoot, prefix, stateDir, stateRoot } from './names.ts'
+import { netnsPath, netnsRoot, prefix, sandboxUid, stateDir, stateRoot } from './names.ts'
 
 /** Marks a run's state as this process's own. */
 export function claimState(runId: string): void {
@@ -61,6 +61,23 @@ function processesIn(namespaces: readonly string[]): number[] {
     .map(Number)
 }
 
+/** A sandbox's processes that name the run's folder: one that was booted on trial is in no named namespace. */
+function sandboxesOf(runId: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => {
+      try {
+        return (
+          /^\d+$/.test(name) &&
+          statSync(`/proc/${name}`).uid === sandboxUid &&
+          readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(`${stateDir(runId)}/`)
+        )
+      } catch {
+        return false // it ended while we looked
+      }
+    })
+    .map(Number)
+}
+
 async function ended(pids: readonly number[]): Promise<void> {
   const deadline = Date.now() + 5000
   while (pids.some((pid) => existsSync(`/proc/${pid}/ns/net`)) && Date.now() < deadline)
@@ -78,7 +95,7 @@ function killIfAlive(pid: number): void {
 async function removeRun(runId: string, hierarchy: Hierarchy): Promise<string[]> {
   const removed: string[] = []
   const namespaces = entries(netnsRoot).filter((name) => name.startsWith(`${prefix}-${runId}-`))
-  const pids = processesIn(namespaces).filter((pid) => pid !== process.pid)
+  const pids = [...new Set([...processesIn(namespaces), ...sandboxesOf(runId)])].filter((pid) => pid !== process.pid)
   for (const pid of pids) killIfAlive(pid)
   await ended(pids)
   if (pids.length > 0) removed.push(`${pids.length} processes of run ${runId}`)

@@ -8,6 +8,9 @@ export const netnsRoot = '/run/netns'
 /** All namespaces and control groups of the project begin so. */
 export const prefix = 'dpb'
 
+/** User and group of every sandbox: an ordinary one, nobody's own, not that of any proxy. */
+export const sandboxUid = 65_530
+
 export const stateDir = (runId: string): string => join(stateRoot, runId)
 export const netnsName = (runId: string, role: string): string => `${prefix}-${runId}-${role}`
 export const netnsPath = (name: string): string => join(netnsRoot, name)

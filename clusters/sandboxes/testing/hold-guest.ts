@@ -6,12 +6,20 @@ import { Scope } from '../../../harness/scope.ts'
 import { localBed } from '../../providers/local/bed.ts'
 import local from '../../providers/local/provider.ts'
 import { enterSandbox } from '../pod-sandbox.ts'
+import { bootAlone } from '../probe.ts'
 import uml from '../uml.ts'
 
+/** Boots in a testbed, as a run does; gives the run's name. */
+async function inTestbed(scope: Scope): Promise<string> {
+  const runId = `held-${process.pid}`
+  const workDir = mkdtempSync(join(tmpdir(), 'dpb-held-'))
+  const request = { runId, placement: 'cross-node', workDir, seed: 1 } as const
+  const bed = localBed(await local.open(request, scope, { step() {}, detail() {} }))
+  await enterSandbox({ bed, pod: bed.clientPod, sandbox: uml, networking: 'tcfilter', pin: 'driver' }, scope)
+  return runId
+}
+
 const scope = new Scope('held')
-const runId = `held-${process.pid}`
-const request = { runId, placement: 'cross-node', workDir: mkdtempSync(join(tmpdir(), 'dpb-held-')), seed: 1 } as const
-const bed = localBed(await local.open(request, scope, { step() {}, detail() {} }))
-await enterSandbox({ bed, pod: bed.clientPod, sandbox: uml, networking: 'tcfilter', pin: 'driver' }, scope)
-process.stdout.write(`${runId}\n`)
+const onTrial = async (): Promise<string> => (await bootAlone(uml, scope)).runId
+process.stdout.write(`${await (process.argv[2] === 'trial' ? onTrial() : inTestbed(scope))}\n`)
 setInterval(() => {}, 1000)
