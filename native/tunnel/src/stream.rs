@@ -144,6 +144,9 @@ impl Stream {
     pub fn requested(&mut self, response: ResponseFuture, sender: SendStream<Bytes>) {
         self.response = Some(response);
         self.sender = Some(sender);
+        if std::mem::take(&mut self.ended.0) {
+            let _told_by_reading = self.finish();
+        }
         self.waker.wake_by_ref();
     }
 
@@ -215,10 +218,10 @@ impl Stream {
         self.sender.as_mut().is_some_and(|sender| sender.send_data(bytes, false).is_ok())
     }
 
-    /// Ends our half; false if it was cut off before, or there is no request yet.
+    /// Ends our half; false if it was cut off before, or there is no request yet, which then goes out ended. Once is enough.
     pub fn finish(&mut self) -> bool {
-        self.ended.0 = true;
-        self.sender.as_mut().is_some_and(|sender| sender.send_data(Bytes::new(), true).is_ok())
+        let again = std::mem::replace(&mut self.ended.0, true);
+        self.sender.as_mut().is_some_and(|sender| again || sender.send_data(Bytes::new(), true).is_ok())
     }
 
     /// The next bytes.
