@@ -82,6 +82,13 @@ impl Bench {
         }
     }
 
+    /// Chains that the device has given back in the ring at this place, modulo 2¹⁶.
+    #[must_use]
+    pub fn used(&self, ring_at: u64) -> u16 {
+        let memory = self.device.session.as_ref().and_then(|session| session.memory.as_ref());
+        memory.and_then(|memory| memory.map.read_obj(GuestAddress(ring_at + 0x802)).ok()).unwrap_or(0)
+    }
+
     /// Lets the device work as its owner does.
     ///
     /// # Errors

@@ -187,8 +187,14 @@ impl Walk {
         self.bench.end();
     }
 
+    /// Where the next packet goes, if the device has given back enough of those before.
+    fn slot(&self, sends: bool) -> Option<u16> {
+        let (next, used) = (self.available[usize::from(sends)], self.bench.used(RINGS_AT[usize::from(sends)]));
+        (next.wrapping_sub(used) < ENTRIES / 2).then_some(next % (ENTRIES / 2))
+    }
+
     fn send(&mut self, packet: &Packet) {
-        let slot = self.available[1] % (ENTRIES / 2);
+        let Some(slot) = self.slot(true) else { return };
         let payload = u32::from(packet.payload % 800);
         let at = DATA_AT + u64::from(slot) * STRIDE;
         self.bench.write(at, &packet.header(payload));
@@ -199,7 +205,7 @@ impl Walk {
     }
 
     fn give(&mut self, length: u16) {
-        let slot = self.available[0] % (ENTRIES / 2);
+        let Some(slot) = self.slot(false) else { return };
         let at = DATA_AT + 0x4000 + u64::from(slot) * STRIDE;
         let head = slot * 2;
         self.describe(false, head, at, 44, NEXT | WRITE, head + 1);
