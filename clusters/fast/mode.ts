@@ -44,14 +44,15 @@ export async function occupy(bed: LocalBed, chosen: Chosen | undefined, scope: S
   return { ends, sandbox, occupants, of, destination }
 }
 
-export async function layFast(
-  { mode, proxy, picture, fused }: FastMode,
-  testbed: Testbed,
+/** Sandboxes and mesh of the fast path; a server in a sandbox is not started in it yet. */
+export async function layOccupied(
+  { mode, proxy, fused }: Pick<FastMode, 'mode' | 'proxy' | 'fused'>,
+  bed: LocalBed,
   scope: Scope,
   chosen: Chosen | undefined,
-): Promise<Path> {
-  const bed = localBed(testbed)
-  const { ends, sandbox, occupants, of, destination } = await occupy(bed, chosen, scope)
+) {
+  const occupied = await occupy(bed, chosen, scope)
+  const { ends, occupants, of, destination } = occupied
   if (bed.placement === 'same-node' && ends === 'both')
     throw new BenchError(
       'usage',
@@ -66,28 +67,39 @@ export async function layFast(
     const entrance: Entrance = fused ? { kind: 'fused' } : { kind: 'device', sockets: occupant.sockets }
     return deviceEnd(bed, occupant.facts(entrance), destination)
   }
+  const mesh = await layAmbient({
+    bed,
+    pki,
+    reach: { client: { peer: spiffeId('server') }, serverAdmits: spiffeId('client') },
+    client: await endOf(bed.clientPod),
+    server: await endOf(bed.serverPod),
+    startProxy: fused ? fusedNodeProxies(occupants) : nodeProxies[proxy],
+    pinOf: (node) => nodePin(bed, node, ends),
+  })
+  return { ...occupied, mesh }
+}
+
+export async function layFast(
+  fast: FastMode,
+  testbed: Testbed,
+  scope: Scope,
+  chosen: Chosen | undefined,
+): Promise<Path> {
+  const bed = localBed(testbed)
+  const { ends, sandbox, of, mesh } = await layOccupied(fast, bed, scope, chosen)
+  const server = of(bed.serverPod)
+  if (server) await bed.moveServer(server.place)
   const expected = {
     clientReaches: spiffeId('server'),
     serverAdmits: spiffeId('client'),
     source: { claim: 'the client pod’s source address was kept', address: bed.clientPod.address },
     endToEnd: true,
   }
-  const mesh = await layAmbient({
-    bed,
-    pki,
-    reach: { client: { peer: expected.clientReaches }, serverAdmits: expected.serverAdmits },
-    client: await endOf(bed.clientPod),
-    server: await endOf(bed.serverPod),
-    startProxy: fused ? fusedNodeProxies(occupants) : nodeProxies[proxy],
-    pinOf: (node) => nodePin(bed, node, ends),
-  })
-  const server = of(bed.serverPod)
-  if (server) await bed.moveServer(server.place)
   return localPath(bed, {
-    mode,
-    proxy,
+    mode: fast.mode,
+    proxy: fast.proxy,
     versions: mesh.versions,
-    picture: picture(ends),
+    picture: fast.picture(ends),
     sandboxed: { sandbox: sandbox.name, ends, client: of(bed.clientPod)?.place ?? bed.client },
     probes: mesh.probes,
     standing: mesh.standing,
