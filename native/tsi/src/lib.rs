@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod architecture;
+mod connect;
 pub mod epolls;
 pub mod filter;
 pub mod hello;

@@ -48,6 +48,29 @@ describe('moved sockets', () => {
   })
 })
 
+describe('signals that rain while a program connects', () => {
+  let laid: TestGuest
+  beforeAll(async () => {
+    laid = await layGuest()
+  })
+  afterAll(() => laid.scope.close())
+
+  const rained = (way: Way, address: string): Promise<string> =>
+    laid.guest.run(laid.moved(way, ['python3', laid.program('signals.py'), address]))
+
+  it.each(['supervisor with preload', 'preload'] as const)('do no harm by %s', async (way) => {
+    for (const address of ['127.0.0.1', laid.address, farAddress])
+      expect(await rained(way, address)).toBe('True True []\n')
+  })
+
+  it('interrupt calls by supervisor alone, and do no other harm', async () => {
+    for (const address of ['127.0.0.1', laid.address, farAddress])
+      expect(await rained('supervisor', address)).toMatch(
+        /^(True|False) True \[('InterruptedError')?(, )?('OSError')?\]\n$/,
+      )
+  })
+})
+
 describe('the supervisor', () => {
   let laid: TestGuest
   beforeAll(async () => {

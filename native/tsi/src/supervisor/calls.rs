@@ -5,9 +5,8 @@
 #![forbid(unsafe_code)]
 
 use super::notify::Notification;
-use super::parking::Waited;
-use super::process::{self, read, write};
-use super::unheard::Kept;
+use super::parking::{self, Waited};
+use super::process::{self, Pending, read, write};
 use super::{Supervisor, rights, swap};
 use crate::address;
 use crate::architecture::NATIVE;
@@ -110,7 +109,7 @@ impl Supervisor {
         match outcome {
             Outcome::Done(result) => {
                 drop(socket);
-                self.answer_or_keep(call, result);
+                self.answer(call, result);
             }
             Outcome::Foreign => {
                 drop(socket);
@@ -119,7 +118,7 @@ impl Supervisor {
             Outcome::Replace(new, result) => {
                 let replaced = swap::replace(&self.listener, &self.handles, call, socket, &new);
                 drop(new);
-                self.answer_or_keep(call, replaced.and(result));
+                self.answer(call, replaced.and(result));
             }
         }
     }
@@ -153,7 +152,7 @@ impl Supervisor {
         self.accept_now(call, listener, flags);
     }
 
-    /// Gives the listener back once `accept` will not wait; None when the caller is gone.
+    /// Gives the listener back once `accept` will not wait; None when there is nothing left to do.
     fn wait_for_caller(self: &Arc<Self>, call: &Notification, listener: OwnedFd) -> Result<Option<OwnedFd>, Errno> {
         // What does not listen has nothing to wait for: accept says so at once.
         if is_readable(&listener) || socket::number_option(listener.as_fd(), libc::SO_ACCEPTCONN) != Ok(1) {
@@ -162,10 +161,19 @@ impl Supervisor {
         self.about_to_wait()?;
         let process = self.handles.of(call.thread)?;
         let is_waiting = || self.listener.is_waiting(call.id);
-        let waited = self.parking.wait(call.thread, listener.as_fd(), process.pidfd(), is_waiting);
-        let kept = (waited == Ok(Waited::Ready)).then_some(listener);
-        self.parking.leave(call.thread);
-        waited.map(|_| kept)
+        match parking::wait(call.thread, listener.as_fd(), process.pidfd(), is_waiting) {
+            Waited::Ready => Ok(Some(listener)),
+            Waited::Gone => Ok(None),
+            Waited::Signalled(pending) => {
+                drop(listener);
+                match pending {
+                    Pending::Here => drop(self.listener.interrupt(call.id)),
+                    // Another thread may take it: then nothing would turn the kernel's word into a program's.
+                    Pending::Somewhere => self.answer(call, Err(Errno::INTR)),
+                }
+                Ok(None)
+            }
+        }
     }
 
     fn accept_now(&self, call: &Notification, listener: OwnedFd, flags: u32) {
@@ -178,12 +186,7 @@ impl Supervisor {
         if let Err(error) = self.give_caller(call, connection.as_fd(), &name) {
             return self.answer(call, Err(error));
         }
-        let close_on_exec = flags & CLOSE_ON_EXEC != 0;
-        match self.listener.answer_with(call.id, connection.as_fd(), close_on_exec) {
-            Err(Errno::NOENT) => self.unheard.keep(call, Kept::Descriptor(connection, close_on_exec)),
-            Err(error) => self.answer(call, Err(error)),
-            Ok(()) => {}
-        }
+        self.give_descriptor(call, connection.as_fd(), flags & CLOSE_ON_EXEC != 0);
     }
 
     fn give_caller(&self, call: &Notification, connection: BorrowedFd<'_>, name: &Name) -> Result<(), Errno> {
@@ -221,19 +224,11 @@ impl Supervisor {
     }
 
     fn answer(&self, call: &Notification, result: Result<(), Errno>) {
-        // Who was interrupted will ask again, and asking again does no harm here.
-        let _unheard = self.listener.answer(call.id, result.map(|()| 0));
-    }
-
-    fn answer_or_keep(&self, call: &Notification, result: Result<(), Errno>) {
-        let result = result.map(|()| 0);
-        if self.listener.answer(call.id, result) == Err(Errno::NOENT) {
-            self.unheard.keep(call, Kept::Plain(result));
-        }
+        let _killed = self.listener.answer(call.id, result.map(|()| 0));
     }
 
     fn proceed(&self, call: &Notification) {
-        let _interrupted = self.listener.proceed(call.id);
+        let _killed = self.listener.proceed(call.id);
     }
 }
 

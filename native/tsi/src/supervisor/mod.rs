@@ -12,19 +12,16 @@ mod rights;
 mod signals;
 mod swap;
 mod transplant;
-mod unheard;
 
 pub use launch::{LaunchError, run};
 
 use crate::address::Pod;
-use notify::{Listener, Notification};
-use parking::Parking;
+use notify::Listener;
 use pool::Pool;
 use process::Handles;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::sync::Arc;
-use unheard::Unheard;
 
 /// Threads at first: one may wait.
 const THREADS: usize = 2;
@@ -35,20 +32,11 @@ struct Supervisor {
     pod: Pod,
     handles: Handles,
     pool: Pool,
-    parking: Parking,
-    unheard: Unheard,
 }
 
 impl Supervisor {
     fn new(listener: Listener, pod: Pod) -> Arc<Self> {
-        Arc::new(Self {
-            listener,
-            pod,
-            handles: Handles::default(),
-            pool: Pool::default(),
-            parking: Parking::default(),
-            unheard: Unheard::default(),
-        })
+        Arc::new(Self { listener, pod, handles: Handles::default(), pool: Pool::default() })
     }
 
     /// Starts answering, and makes room for copies of the program's descriptors: a few for each thread that waits.
@@ -73,22 +61,13 @@ impl Supervisor {
             let received = self.listener.receive();
             self.pool.rise();
             match received {
-                Ok(call) => self.handle(&call),
+                Ok(call) => self.dispatch(&call),
                 // The caller was interrupted before we looked.
                 Err(Errno::NOENT | Errno::INTR) => {}
                 // Nobody is left who could call; whoever watches that ends the process.
                 Err(_) => return,
             }
         }
-    }
-
-    fn handle(self: &Arc<Self>, call: &Notification) {
-        // A thread makes one call at a time: an older one of it that still waits here was interrupted.
-        self.parking.cancel(call.thread);
-        if self.unheard.retell(call, &self.listener) {
-            return;
-        }
-        self.dispatch(call);
     }
 
     /// Makes sure that somebody listens while this thread waits.

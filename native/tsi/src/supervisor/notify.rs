@@ -7,7 +7,12 @@ use rustix::io::Errno;
 /// SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP: who asks and who answers change places on one CPU (Linux 6.6).
 const SYNC_WAKE_UP: u64 = 1;
 
-/// Installs a filter in the calling thread and returns its listener.
+/// ERESTARTSYS: the kernel's own word, which programs see only if no signal is pending (include/linux/errno.h).
+const RESTART: i32 = 512;
+
+/// Installs a filter in the calling thread and returns its listener. From when a call is received until it is answered only
+/// signals that kill take its caller away (WAIT_KILLABLE_RECV, Linux 5.19): what is written to a caller's memory must not
+/// reach a stack that it uses for something else by then.
 ///
 /// # Errors
 /// EBUSY when the thread is already supervised.
@@ -28,7 +33,8 @@ fn install_once(program: &[Instruction]) -> Result<OwnedFd, Errno> {
         // Instruction is struct sock_filter.
         filter: program.as_ptr().cast_mut().cast(),
     };
-    let (mode, flag) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    let flag = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     // SAFETY: the kernel copies `len` instructions from the slice, which lives through the call, and changes none.
     let fd = unsafe { libc::syscall(libc::SYS_seccomp, mode, flag, &raw const native) };
     if fd < 0 {
@@ -104,6 +110,14 @@ impl Listener {
             Err(error) => (0, -error.raw_os_error()),
         };
         self.send(libc::seccomp_notif_resp { id, val, error, flags: 0 })
+    }
+
+    /// Lets a caller handle its signal, and then call again or fail with EINTR, as the signal's handler wants.
+    ///
+    /// # Errors
+    /// ENOENT when nobody waits any more.
+    pub fn interrupt(&self, id: u64) -> Result<(), Errno> {
+        self.send(libc::seccomp_notif_resp { id, val: 0, error: -RESTART, flags: 0 })
     }
 
     /// Lets the kernel make the call as it is.

@@ -1,25 +1,17 @@
-//! Calls that wait for a connection to arrive, and their end when the caller was interrupted.
+//! Waiting for a connection to accept, in place of the caller.
+//!
+//! Once its call was received the caller waits for us through any signal that does not kill it: so nothing it owns, its
+//! stack least of all, changes while we read and write its memory. For a call that may wait long this must end when a
+//! signal comes, and as the kernel does not tell, we look.
 
 #![forbid(unsafe_code)]
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::io::Errno;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use super::process::{self, Pending};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::BorrowedFd;
 
-/// How often a waiting call is looked after, s. The kernel does not tell when a signal ends it; usually the thread's next
-/// call or its process's end does.
-const LOOK_AFTER_S: i64 = 1;
-
-/// The calls that wait, by thread.
-#[derive(Default)]
-pub struct Parking {
-    count: AtomicUsize,
-    cancels: Mutex<HashMap<u32, Arc<OwnedFd>>>,
-    left: Condvar,
-}
+/// How often a waiting call is looked after, ns: so long may a signal's handler have to wait.
+const LOOK_AFTER_NS: i64 = 50_000_000;
 
 /// How waiting ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,129 +19,63 @@ pub enum Waited {
     /// There is something to accept.
     Ready,
     /// The caller is gone.
-    Cancelled,
+    Gone,
+    /// The caller has a signal to handle first.
+    Signalled(Pending),
 }
 
-impl Parking {
-    /// Waits until `listener` is readable. `listener` must be given up before `leave` when it was cancelled.
-    ///
-    /// # Errors
-    /// When there are no descriptors left.
-    pub fn wait(
-        &self,
-        thread: u32,
-        listener: BorrowedFd<'_>,
-        process: BorrowedFd<'_>,
-        is_waiting: impl Fn() -> bool,
-    ) -> Result<Waited, Errno> {
-        let cancel = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        self.lock().insert(thread, Arc::clone(&cancel));
-        self.count.fetch_add(1, Ordering::SeqCst);
-        let mut fds = [
-            PollFd::from_borrowed_fd(listener, PollFlags::IN),
-            PollFd::from_borrowed_fd(process, PollFlags::IN),
-            PollFd::new(&cancel, PollFlags::IN),
-        ];
-        loop {
-            let look_after = Timespec { tv_sec: LOOK_AFTER_S, tv_nsec: 0 };
-            let _counted = poll(&mut fds, Some(&look_after));
-            let ended = fds[1..].iter().any(|fd| !fd.revents().is_empty());
-            if ended || !is_waiting() {
-                return Ok(Waited::Cancelled);
-            }
-            if !fds[0].revents().is_empty() {
-                return Ok(Waited::Ready);
-            }
+/// Waits until `listener` is readable.
+#[must_use]
+pub fn wait(thread: u32, listener: BorrowedFd<'_>, process: BorrowedFd<'_>, is_waiting: impl Fn() -> bool) -> Waited {
+    let mut fds = [PollFd::from_borrowed_fd(listener, PollFlags::IN), PollFd::from_borrowed_fd(process, PollFlags::IN)];
+    let look_after = Timespec { tv_sec: 0, tv_nsec: LOOK_AFTER_NS };
+    loop {
+        let ready = poll(&mut fds, Some(&look_after));
+        if !fds[1].revents().is_empty() || !is_waiting() {
+            return Waited::Gone;
         }
-    }
-
-    /// The thread's call waits no more.
-    pub fn leave(&self, thread: u32) {
-        if self.lock().remove(&thread).is_some() {
-            self.count.fetch_sub(1, Ordering::SeqCst);
-            self.left.notify_all();
+        if !fds[0].revents().is_empty() {
+            return Waited::Ready;
         }
-    }
-
-    /// Ends a call of the thread that still waits, and returns when its listener was given up.
-    pub fn cancel(&self, thread: u32) {
-        if self.count.load(Ordering::SeqCst) == 0 {
-            return;
+        if ready == Ok(0)
+            && let Some(pending) = process::pending_signal(thread)
+        {
+            return Waited::Signalled(pending);
         }
-        let mut cancels = self.lock();
-        while let Some(cancel) = cancels.get(&thread) {
-            let _full = rustix::io::write(cancel, &1u64.to_ne_bytes());
-            cancels = self.left.wait(cancels).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<OwnedFd>>> {
-        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Parking, Waited};
+    use super::{Waited, wait};
     use rustix::event::{EventfdFlags, eventfd};
-    use rustix::fd::AsFd;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::thread;
+    use rustix::fd::{AsFd, OwnedFd};
 
-    type Outcome = Result<(), Box<dyn std::error::Error>>;
+    fn event(count: u32) -> OwnedFd {
+        eventfd(count, EventfdFlags::CLOEXEC).unwrap()
+    }
 
-    #[test]
-    fn waits_until_there_is_something() -> Outcome {
-        let (listener, process) = (eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?);
-        let parking = Parking::default();
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| parking.wait(1, listener.as_fd(), process.as_fd(), || true));
-            rustix::io::write(&listener, &1u64.to_ne_bytes())?;
-            assert_eq!(waiting.join().ok(), Some(Ok(Waited::Ready)));
-            parking.leave(1);
-            // Nobody waits: returns at once.
-            parking.cancel(1);
-            Ok(())
-        })
+    fn own_thread() -> u32 {
+        rustix::thread::gettid().as_raw_nonzero().get() as u32
     }
 
     #[test]
-    fn the_process_s_end_ends_it() -> Outcome {
-        let (listener, process) = (eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(1, EventfdFlags::CLOEXEC)?);
-        let parking = Parking::default();
-        assert_eq!(parking.wait(1, listener.as_fd(), process.as_fd(), || true), Ok(Waited::Cancelled));
-        Ok(())
+    fn waits_until_there_is_something() {
+        let (listener, process) = (event(0), event(0));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| wait(own_thread(), listener.as_fd(), process.as_fd(), || true));
+            rustix::io::write(&listener, &1u64.to_ne_bytes()).unwrap();
+            assert_eq!(waiting.join().ok(), Some(Waited::Ready));
+        });
     }
 
     #[test]
-    fn who_no_longer_asks_gets_nothing_that_arrives_later() -> Outcome {
-        let (listener, process) = (eventfd(1, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?);
-        let parking = Parking::default();
-        assert_eq!(parking.wait(1, listener.as_fd(), process.as_fd(), || false), Ok(Waited::Cancelled));
-        Ok(())
+    fn the_process_s_end_ends_it() {
+        assert_eq!(wait(own_thread(), event(0).as_fd(), event(1).as_fd(), || true), Waited::Gone);
     }
 
     #[test]
-    fn cancelling_returns_when_the_listener_was_given_up() -> Outcome {
-        let (listener, process) = (eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?);
-        let (parking, given_up) = (Arc::new(Parking::default()), Arc::new(AtomicBool::new(false)));
-        let waiting = {
-            let (parking, given_up) = (Arc::clone(&parking), Arc::clone(&given_up));
-            thread::spawn(move || {
-                let waited = parking.wait(1, listener.as_fd(), process.as_fd(), || true);
-                drop(listener);
-                given_up.store(true, Ordering::SeqCst);
-                parking.leave(1);
-                waited
-            })
-        };
-        while parking.count.load(Ordering::SeqCst) == 0 {
-            thread::yield_now();
-        }
-        parking.cancel(1);
-        assert!(given_up.load(Ordering::SeqCst));
-        assert_eq!(waiting.join().ok(), Some(Ok(Waited::Cancelled)));
-        Ok(())
+    fn who_no_longer_asks_gets_nothing_that_arrives_later() {
+        assert_eq!(wait(own_thread(), event(1).as_fd(), event(0).as_fd(), || false), Waited::Gone);
     }
 }

@@ -100,8 +100,43 @@ fn open(thread: u32) -> Result<Handle, Errno> {
 /// A field of /proc/THREAD/status.
 #[must_use]
 pub fn status_field(thread: u32, name: &str) -> Option<String> {
-    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    field(&status(thread)?, name).map(str::to_owned)
+}
+
+fn status(thread: u32) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{thread}/status")).ok()
+}
+
+fn field<'status>(status: &'status str, name: &str) -> Option<&'status str> {
+    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
+/// A signal that waits to be handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// By this thread, for certain.
+    Here,
+    /// By this thread or another of its process.
+    Somewhere,
+}
+
+/// Whether a signal waits for a thread that can take none while its call is being answered.
+#[must_use]
+pub fn pending_signal(thread: u32) -> Option<Pending> {
+    pending(thread, &status(thread)?)
+}
+
+/// Masks as in proc(5). The kernel gives a process's signals to its first thread, if that does not block them.
+fn pending(thread: u32, status: &str) -> Option<Pending> {
+    let mask = |name| u64::from_str_radix(field(status, name)?, 16).ok();
+    let (own, shared, blocked) = (mask("SigPnd:")?, mask("ShdPnd:")?, mask("SigBlk:")?);
+    let is_first = field(status, "Tgid:") == Some(thread.to_string().as_str());
+    match (own & !blocked != 0, shared & !blocked != 0) {
+        (true, _) => Some(Pending::Here),
+        (false, true) if is_first => Some(Pending::Here),
+        (false, true) => Some(Pending::Somewhere),
+        (false, false) => None,
+    }
 }
 
 /// Reads a thread's memory.
@@ -133,7 +168,7 @@ pub fn write<const N: usize>(thread: u32, pieces: [(u64, &[u8]); N]) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::{Handles, read, write};
+    use super::{Handles, Pending, pending, pending_signal, read, write};
     use rustix::event::{EventfdFlags, eventfd};
     use rustix::fd::AsRawFd;
     use rustix::io::Errno;
@@ -166,5 +201,18 @@ mod tests {
         assert_eq!(&back, b"abcd");
         assert_eq!(read(own_thread(), 16, &mut back), Err(Errno::FAULT));
         assert_eq!(write(own_thread(), [(16, &back[..])]), Err(Errno::FAULT));
+    }
+
+    #[test]
+    fn signals_wait_where_they_can_be_handled() {
+        let status = |own: u64, shared: u64, blocked: u64| {
+            format!("Tgid:\t7\nPid:\t9\nSigPnd:\t{own:016x}\nShdPnd:\t{shared:016x}\nSigBlk:\t{blocked:016x}\n")
+        };
+        assert_eq!(pending(9, &status(0, 0, 0)), None);
+        assert_eq!(pending(9, &status(0x200, 0, 0)), Some(Pending::Here));
+        assert_eq!(pending(9, &status(0, 0x4000, 0)), Some(Pending::Somewhere));
+        assert_eq!(pending(7, &status(0, 0x4000, 0)), Some(Pending::Here));
+        assert_eq!(pending(7, &status(0x200, 0x4000, 0x4200)), None);
+        assert_eq!(pending_signal(own_thread()), None);
     }
 }
