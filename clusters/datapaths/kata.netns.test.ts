@@ -7,8 +7,8 @@ import kataAmbient from './kata-ambient.ts'
 import kataAmbientTcfilter from './kata-ambient-tcfilter.ts'
 import kataSidecar from './kata-sidecar.ts'
 
-/** Segments are shown for pictures, save where a stack must be silent; sockets are judged when standing. */
-const shownOnly = /^segments\.|\.sockets$/
+/** Segments and the guard are shown, save where a stack must be silent; sockets are judged when standing. */
+const shownOnly = /^segments\.|\.sockets$|\.guard$/
 
 /** A rule by itself says nothing where all rules together must be still, and TLS counts nothing where none is used. */
 const shownWhereBypassed =

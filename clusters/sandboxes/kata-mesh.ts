@@ -8,7 +8,7 @@ import { redirectedEnd } from '../ambient/redirected-end.ts'
 import { tapEnd } from '../ambient/tap-end.ts'
 import { ambientKata } from '../netfilter/istio-ambient-kata.ts'
 import { makePki, spiffeId } from '../pki/pki.ts'
-import { client, node, picture, ruleHop, type Step, server, wire } from '../proof/picture.ts'
+import { client, counter, node, picture, ruleHop, type Step, server, wire } from '../proof/picture.ts'
 import { type LocalBed, localBed } from '../providers/local/bed.ts'
 import { type SandboxedEnds, sandboxEnds, sandboxedEnds } from './ends.ts'
 import { guestStack, inSandbox, tapHop } from './hops.ts'
@@ -65,6 +65,12 @@ const kataCapture = (bed: LocalBed): Hop =>
     'client pod',
   )
 
+/** With what the guard kept from leaving past the mesh. */
+function guardedTap(end: 'client' | 'server'): Hop {
+  const hop = tapHop(end, 'l3forwarding')
+  return { ...hop, counters: [...hop.counters, counter(`${end}.guard`, 'held back by the guard', 'packets')] }
+}
+
 /** The way through the mesh. */
 export function meshPicture({ bed, ends }: KataMesh): PathPicture {
   const application = client('connects to the server’s address')
@@ -72,13 +78,13 @@ export function meshPicture({ bed, ends }: KataMesh): PathPicture {
     ? [
         step(inSandbox(application, 'client'), 'plaintext'),
         step(guestStack('client', ends.sandbox), 'plaintext'),
-        step(tapHop('client', 'l3forwarding'), 'plaintext'),
+        step(guardedTap('client'), 'plaintext'),
         step(kataCapture(bed), 'plaintext'),
       ]
     : [step(application, 'plaintext'), step(capture, 'plaintext')]
   const into = ends.server
     ? [
-        step(tapHop('server', 'l3forwarding'), 'plaintext'),
+        step(guardedTap('server'), 'plaintext'),
         step(guestStack('server', ends.sandbox), 'plaintext'),
         step(inSandbox(server(), 'server'), 'plaintext'),
       ]
