@@ -17,7 +17,7 @@ export const guestStack = (end: 'client' | 'server', sandbox: SandboxName): Hop 
   kind: 'stack',
   label: 'TCP/IP of the guest’s kernel',
   detail: `sandbox: ${words[sandbox]}`,
-  counters: [counter(`${end}-guest.segments`, 'TCP segments in the guest', 'segments')],
+  counters: [counter(`${end}-guest.segments`, 'TCP segments', 'segments')],
 })
 
 /** The tap in the pod's namespace on the host. */
