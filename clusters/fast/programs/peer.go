@@ -86,6 +86,9 @@ func handle(c net.Conn) {
 		}
 	case "down":
 		fmt.Fprintf(c, "%x\n", send(c, n).Sum(nil))
+		// The client closes first: Envoy, as any node proxy of ambient here, cuts off what it still holds when a server
+		// closes both halves at once.
+		io.Copy(io.Discard, in)
 	case "exchange":
 		fmt.Fprintf(c, "%d %s\n", n, c.RemoteAddr().(*net.TCPAddr).IP)
 		io.Copy(io.Discard, in)
