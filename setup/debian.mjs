@@ -30,7 +30,8 @@ export async function installPackages(missing, goOn) {
   if (!goOn && !(await agrees()))
     throw new SetupError(`not installed: ${names.join(' ')}; install them and start again`)
   const prefix = asRoot ? [] : goOn ? ['sudo', '-n'] : ['sudo']
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  // RUNLEVEL: what is installed to be tried must not start as a service (invoke-rc.d)
+  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const install = [...prefix, 'apt-get', 'install', '-y', '--no-install-recommends', ...names]
   await runLogged('apt-update', [...prefix, 'apt-get', 'update'], { env })
   await runLogged('apt-install', install, { env })

@@ -36,6 +36,6 @@ async function buildStaticAgent() {
 }
 
 export async function makeGuestKernel() {
-  await unpack(packageBehind('linux-image-amd64'), dirname(guestKernelFolder), parts)
+  await unpack(await packageBehind('linux-image-amd64'), dirname(guestKernelFolder), parts)
   await buildStaticAgent()
 }

@@ -19,6 +19,14 @@ export const pipNeed = { program: 'python3', package: 'python3-pip', why: 'insta
 /** @type {readonly Need[]} */
 export const testNeeds = [
   ...benchNeeds,
+  // programs whose sockets are moved, unmodified; each brings what it needs
+  { program: 'curl', package: 'curl', why: 'trying it in a sandbox' },
+  { program: 'wrk', package: 'wrk', why: 'trying it in a sandbox' },
+  { program: 'nginx', package: 'nginx-light', why: 'trying it in a sandbox' },
+  { program: 'redis-server', package: 'redis-server', why: 'trying it in a sandbox' },
+  { program: 'pg_ctlcluster', package: 'postgresql', why: 'trying PostgreSQL in a sandbox' },
+  { program: 'java', package: 'default-jdk-headless', why: 'trying a JVM in a sandbox' },
+  { program: 'go', package: 'golang-go', why: 'building a static program to try in a sandbox' },
   { program: 'qemu-system-x86_64', package: 'qemu-system-x86', why: 'trying the vsock device with QEMU' },
   {
     program: 'chromium',

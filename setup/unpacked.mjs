@@ -10,9 +10,33 @@ import { isDebian, readOsRelease } from './packages.mjs'
  * The package that stands behind a name like linux-image-amd64, which itself holds nothing.
  * @param {string} name
  */
-export function packageBehind(name) {
-  const { stdout } = spawnSync('apt-cache', ['depends', '--important', name], { encoding: 'utf8' })
-  return /^\s+Depends: (\S+)$/m.exec(stdout ?? '')?.[1] ?? name
+export async function packageBehind(name) {
+  const ask = () => spawnSync('apt-cache', ['depends', '--important', name], { encoding: 'utf8' }).stdout ?? ''
+  const found = (/** @type {string} */ answer) => /^\s+Depends: (\S+)$/m.exec(answer)?.[1]
+  const known = found(ask())
+  if (known) return known
+  if (process.getuid?.() === 0) await runLogged('apt-update', ['apt-get', 'update'])
+  const refreshed = found(ask())
+  if (!refreshed) throw new SetupError(`apt knows no package ${name}: it is Debian’s; on Debian, apt-get update`)
+  return refreshed
+}
+
+/**
+ * As any user; root can refresh apt's lists where they are missing or old.
+ * @param {string} name
+ * @param {string} into
+ */
+async function download(name, into) {
+  const fetch = () =>
+    runLogged(`${name}-download`, ['apt-get', 'download', name], {
+      cwd: into,
+      missing: `apt-get is not here, and ${name} comes by it`,
+    })
+  await fetch().catch(async (cause) => {
+    if (process.getuid?.() !== 0) throw cause
+    await runLogged('apt-update', ['apt-get', 'update'])
+    await fetch()
+  })
 }
 
 /**
@@ -26,10 +50,7 @@ export async function unpack(name, folder, only = []) {
   const fresh = join(folder, 'new')
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(join(fresh, 'content'), { recursive: true })
-  await runLogged(`${name}-download`, ['apt-get', 'download', name], {
-    cwd: fresh,
-    missing: `apt-get is not here, and ${name} comes by it`,
-  })
+  await download(name, fresh)
   const file = readdirSync(fresh).find((entry) => entry.endsWith('.deb'))
   if (!file) throw new SetupError(`apt-get download ${name} brought nothing; apt-get update and start again`)
   const script = 'dpkg-deb --fsys-tarfile "$0" | tar -x -C content --wildcards "$@"'
