@@ -5,7 +5,7 @@ import { localBed, type Pod } from '../providers/local/bed.ts'
 import { sandboxAvailable } from '../sandboxes/choice.ts'
 import { type SandboxedEnds, sandboxEnds, sandboxedEnds, sandboxedSetting } from '../sandboxes/ends.ts'
 import { guestStack, inSandbox, tapHop } from '../sandboxes/hops.ts'
-import { redirectModules } from '../sandboxes/kernel-modules.ts'
+import { redirectKernel } from '../sandboxes/kernel-modules.ts'
 import { nodePin } from '../sandboxes/pinning.ts'
 import { sidecarRule } from '../sidecar/hops.ts'
 import { layTunnelSidecars } from '../sidecar/tunnel-mesh.ts'
@@ -59,7 +59,7 @@ const kataSidecar: Mode = {
   async lay(testbed, scope, _log, chosen): Promise<Path> {
     const bed = localBed(testbed)
     const sandboxed = sandboxedEnds(chosen)
-    const ends = await sandboxEnds(bed, sandboxed, 'tcfilter', scope, redirectModules)
+    const ends = await sandboxEnds(bed, sandboxed, 'tcfilter', scope, redirectKernel)
     const endOf = (pod: Pod, sandbox = pod.role === 'client' ? ends.client : ends.server): Promise<Beside> => {
       const pin = nodePin(bed, pod.node, sandboxed)
       return sandbox ? besideInGuest(sandbox, pin) : besideInPod(bed, pod, pin)

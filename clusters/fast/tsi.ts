@@ -13,8 +13,14 @@ export function throughTsi(guest: Place, way: TsiWay): Place {
   return {
     name: guest.name,
     ...(guest.spinUs === undefined ? {} : { spinUs: guest.spinUs }),
+    // the library as an argument of its own: only whole arguments are brought into the guest
     run: (argv, input) =>
-      guest.run(way === 'supervisor' ? supervised(argv) : ['env', `LD_PRELOAD=${preload.LD_PRELOAD}`, ...argv], input),
+      guest.run(
+        way === 'supervisor'
+          ? supervised(argv)
+          : ['sh', '-c', 'LD_PRELOAD="$0" exec "$@"', preload.LD_PRELOAD, ...argv],
+        input,
+      ),
     spawn: (spec: SpawnSpec) =>
       guest.spawn(
         way === 'supervisor' ? { ...spec, argv: supervised(spec.argv) } : { ...spec, env: { ...spec.env, ...preload } },

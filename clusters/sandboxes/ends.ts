@@ -3,6 +3,7 @@ import type { Chosen, Place, Sandboxed, Settings } from '../../harness/contracts
 import type { Scope } from '../../harness/scope.ts'
 import type { LocalBed, Pod } from '../providers/local/bed.ts'
 import { chooseSandbox } from './choice.ts'
+import type { GuestKernel } from './kernel-modules.ts'
 import { nodePin } from './pinning.ts'
 import { enterSandbox, type PodSandbox } from './pod-sandbox.ts'
 import type { Networking, SandboxName } from './sandbox.ts'
@@ -28,12 +29,12 @@ export async function sandboxEnds(
   ends: Exclude<Sandboxed, 'none'>,
   networking: Networking,
   scope: Scope,
-  modules: readonly string[] = [],
+  kernel: GuestKernel = {},
 ): Promise<SandboxedEnds> {
   const sandbox = await chooseSandbox()
   const enter = (pod: Pod, role: 'client' | 'server'): Promise<PodSandbox | undefined> =>
     ends === role || ends === 'both'
-      ? enterSandbox({ bed, pod, sandbox, networking, modules, pin: nodePin(bed, pod.node, ends) }, scope)
+      ? enterSandbox({ bed, pod, sandbox, networking, kernel, pin: nodePin(bed, pod.node, ends) }, scope)
       : Promise.resolve(undefined)
   const [client, server] = await Promise.all([enter(bed.clientPod, 'client'), enter(bed.serverPod, 'server')])
   if (server) await bed.moveServer(server.guest)

@@ -6,8 +6,21 @@ import { basename, join } from 'node:path'
 /** vsock over virtio, and its loopback: a moved listener is called from 127.0.0.1 by it. */
 export const vsockModules = ['vmw_vsock_virtio_transport', 'vsock_loopback'] as const
 
-/** What istio-init's REDIRECT rules need, by the older interface (iptables-legacy). */
-export const redirectModules = ['iptable_nat', 'xt_tcpudp', 'xt_owner', 'xt_REDIRECT'] as const
+/** What a guest's kernel gets beside what every guest has. */
+export interface GuestKernel {
+  /** By name. */
+  readonly modules?: readonly string[]
+  readonly sysctls?: Readonly<Record<string, string>>
+}
+
+/**
+ * What istio-init's REDIRECT rules need, by the older interface (iptables-legacy). A guest of 512 MiB would track 4,096
+ * connections and drop the others, closed ones of the last two minutes included; a machine's kernel tracks 262,144.
+ */
+export const redirectKernel: GuestKernel = {
+  modules: ['iptable_nat', 'xt_tcpudp', 'xt_owner', 'xt_REDIRECT'],
+  sysctls: { 'net.netfilter.nf_conntrack_max': '262144', 'net.netfilter.nf_conntrack_buckets': '65536' },
+}
 
 /** Names and modules each say `-` or `_` as they like (modprobe(8)). */
 const nameOf = (file: string): string =>

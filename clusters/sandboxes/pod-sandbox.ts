@@ -9,6 +9,7 @@ import { podSysctls } from '../providers/local/topology.ts'
 import { startDevice, type VsockDevice } from './device.ts'
 import { type Dwelling, layDwelling } from './dwelling.ts'
 import { tcpSegments } from './guest-counters.ts'
+import type { GuestKernel } from './kernel-modules.ts'
 import { layNetworking } from './networking.ts'
 import type { Guest, Networking, Sandbox } from './sandbox.ts'
 
@@ -18,8 +19,7 @@ export interface PodSandboxPlan {
   readonly sandbox: Sandbox
   readonly networking: Networking
   readonly pin: Pin
-  /** Kernel modules that the guest needs beside those for vsock. */
-  readonly modules?: readonly string[]
+  readonly kernel?: GuestKernel
   /** Left out: the project's device, for the agent alone. */
   readonly device?: (dwelling: Dwelling) => Promise<VsockDevice>
 }
@@ -51,11 +51,11 @@ export async function enterSandbox(plan: PodSandboxPlan, scope: Scope): Promise<
       host: pod.place,
       dwelling,
       device,
-      sysctls: podSysctls,
+      sysctls: { ...podSysctls, ...plan.kernel?.sysctls },
+      modules: plan.kernel?.modules ?? [],
       pin,
       logDir: bed.logDir,
       ...(tap ? { tap } : {}),
-      ...(plan.modules ? { modules: plan.modules } : {}),
     },
     scope,
   )

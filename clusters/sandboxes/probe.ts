@@ -51,7 +51,7 @@ export async function bootAlone(sandbox: Sandbox, scope: Scope): Promise<{ guest
   const logDir = join(stateDir(runId), 'logs')
   mkdirSync(logDir)
   const device = await startDevice({ component: 'device', host, dwelling, address: '192.0.2.1', pin: 'none' })
-  const spec = { name: 'probe', host, dwelling, device, sysctls: {}, pin: 'none', logDir } as const
+  const spec = { name: 'probe', host, dwelling, device, sysctls: {}, modules: [], pin: 'none', logDir } as const
   return { guest: await sandbox.boot(spec, scope), runId }
 }
 

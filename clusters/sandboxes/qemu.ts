@@ -70,7 +70,7 @@ async function boot(by: Acceleration, spec: GuestSpec, scope: Scope): Promise<Gu
   const { dwelling, host, pin, name, tap } = spec
   const kernelImage = kernelFile()
   if (!kernelImage) throw new Error('no kernel for QEMU guests')
-  const names = [...machineModules, ...vsockModules, ...(spec.modules ?? [])]
+  const names = [...machineModules, ...vsockModules, ...spec.modules]
   const initrd = join(dwelling.folder, 'initramfs')
   const config = agentConfig({
     hostname: name.replaceAll(' ', '-'),

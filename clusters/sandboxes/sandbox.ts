@@ -36,7 +36,7 @@ export interface GuestSpec {
   readonly tap?: TapInterface
   readonly sysctls: Readonly<Record<string, string>>
   /** Kernel modules by name, beside those for vsock. */
-  readonly modules?: readonly string[]
+  readonly modules: readonly string[]
   /** CPUs of the sandbox and everything in it. */
   readonly pin: Pin
   /** Folder for the logs of what runs inside. */

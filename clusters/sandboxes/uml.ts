@@ -68,7 +68,7 @@ async function boot(spec: GuestSpec, scope: Scope): Promise<Guest> {
   const { dwelling, host, pin, name, tap } = spec
   const text = agentConfig({
     hostname: name.replaceAll(' ', '-'),
-    modules: bringModules(dwelling, [...vsockModules, ...(spec.modules ?? [])]),
+    modules: bringModules(dwelling, [...vsockModules, ...spec.modules]),
     share: { path: dwelling.share, fileSystem: 'hostfs', options: dwelling.share, source: 'none' },
     sysctls: spec.sysctls,
     ...(tap ? { interface: { ...tap, device: 'vec0' } } : {}),
