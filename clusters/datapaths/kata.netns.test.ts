@@ -1,6 +1,7 @@
 /** Modes with a tap, for real: each end in a sandbox, and what must be seen when something is not as claimed. */
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { chooseModes } from '../../harness/variants.ts'
+import { drive, failed, layMode } from '../testing/laid-mode.ts'
 import { type Breakage, flush, provesItsPath, seesBreakages, stop } from '../testing/mode-suite.ts'
 import kata from './kata.ts'
 import kataAmbient from './kata-ambient.ts'
@@ -31,6 +32,26 @@ describe.each(chooseModes([kata, kataAmbient, kataAmbientTcfilter, kataSidecar],
 
 describe.each([kata, kataAmbient, kataSidecar])('$name', (mode) => {
   provesItsPath(mode, 'same-node', shownOnly)
+})
+
+it('tracks as many connections in a guest as a machine does: more than a small kernel’s own 4,096', {
+  timeout: 180_000,
+}, async () => {
+  const laid = await layMode(kataSidecar)
+  try {
+    const crr = {
+      test: 'crr',
+      protocol: 'tcp',
+      argv: ['--test', 'crr', '--protocol', 'tcp', '--connections', '4'],
+    } as const
+    for (let opened = 0; opened < 5000; ) {
+      const { traffic, facts } = await drive(laid, crr)
+      expect(failed(facts)).toEqual([])
+      opened += traffic.connections ?? 0
+    }
+  } finally {
+    await laid.scope.close()
+  }
 })
 
 const breakages: readonly Breakage[] = [

@@ -19,7 +19,7 @@ export interface GuestKernel {
  */
 export const redirectKernel: GuestKernel = {
   modules: ['iptable_nat', 'xt_tcpudp', 'xt_owner', 'xt_REDIRECT'],
-  sysctls: { 'net.netfilter.nf_conntrack_max': '262144', 'net.netfilter.nf_conntrack_buckets': '65536' },
+  sysctls: { 'net.netfilter.nf_conntrack_max': '262144', 'net.netfilter.nf_conntrack_buckets': '262144' },
 }
 
 /** Names and modules each say `-` or `_` as they like (modprobe(8)). */
