@@ -105,6 +105,8 @@ export const envoyProbe = (prefix: string, envoy: Envoy, sums: Readonly<Record<s
 interface SocketRow {
   readonly port: number
   readonly listening: boolean
+  /** Closed, and kept by the kernel for late packets: nobody's any more. */
+  readonly over: boolean
   readonly uid: number
   readonly inode: string
 }
