@@ -122,6 +122,7 @@ const parseSockets = (text: string): SocketRow[] =>
       return {
         port: Number.parseInt(fields[1]?.split(':')[1] ?? '', 16),
         listening: fields[3] === '0A',
+        over: fields[3] === '06',
         uid: Number(fields[7]),
         inode: fields[9] ?? '',
       }
@@ -175,7 +176,7 @@ function isOwner(pid: number, rows: readonly SocketRow[]): boolean {
   }
 }
 
-/** `<prefix>.sockets`: TCP sockets in a namespace, whoever holds them. */
+/** `<prefix>.sockets`: TCP sockets in a namespace, whoever holds them; not what is only in TIME_WAIT. */
 export const socketCountProbe =
   (prefix: string, stack: Stack): Probe =>
-  async () => ({ counters: { [`${prefix}.sockets`]: tcpSockets(stack.pid).length } })
+  async () => ({ counters: { [`${prefix}.sockets`]: tcpSockets(stack.pid).filter(({ over }) => !over).length } })
