@@ -13,7 +13,7 @@ export interface Part {
 /** Rows by shot, made once per analysis: charts of every cell ask for them. */
 const indexes = new WeakMap<Analysis['record'], Map<string, Row<'samples'>[]>>()
 
-function samplesByShot(run: Analysis): Map<string, Row<'samples'>[]> {
+export function samplesByShot(run: Analysis): Map<string, Row<'samples'>[]> {
   const known = indexes.get(run.record)
   if (known) return known
   const made = groupBy(run.record.samples, (sample) => sample.shot)

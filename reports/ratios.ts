@@ -1,8 +1,9 @@
 /** One run as a table of ratios in Markdown: every closed-loop cell and metric, each mode against its yardstick. */
 import { type ByBlock, pairedRatio } from '../harness/stats/paired.ts'
 import type { MetricName } from '../results/columns.ts'
-import { type Analysis, byBlock, type CellView, groupBy, type ModeView, shotsOf } from './analysis.ts'
+import { type Analysis, byBlock, type CellView, type ModeView, shotsOf } from './analysis.ts'
 import { caveats } from './caveats.ts'
+import { samplesByShot } from './components.ts'
 import { significant } from './format.ts'
 
 interface Question {
@@ -27,7 +28,7 @@ const isClientNodePath = (component: string, role: string): boolean =>
   role === 'proxy' && /^(n1|client)\b/.test(component)
 
 function clientNodeCpu(run: Analysis, mode: string, cell: CellView): ByBlock {
-  const samples = groupBy(run.record.samples, ({ shot }) => shot)
+  const samples = samplesByShot(run)
   const values = new Map<number, number>()
   for (const shot of shotsOf(run, mode, cell)) {
     const requests = shot.values.get('requests') ?? 0

@@ -15,14 +15,12 @@ export interface Captured {
   readonly counts: Numbers
 }
 
-export interface MeshEnd {
+/** One end, whatever proxy (`P`) its application's connections reach. */
+export interface End<P> {
   readonly pod: Pod
-  readonly entrance: Entrance
   readonly versions: Readonly<Record<string, string>>
-  /** Prefix of this end's counters: `client` or `server`. */
-  readonly prefix: string
   lay(): Promise<void>
-  probes(proxy: NodeProxy): readonly Probe[]
+  probes(proxy: P): readonly Probe[]
   standing(now: Observation): readonly Fact[]
   /** As the end that calls. */
   captured(change: Change): Captured
@@ -30,4 +28,10 @@ export interface MeshEnd {
   /** As the end that is called: what it counted of connections to the application, and the facts beside it. */
   delivered(change: Change): Numbers
   answers(change: Change, traffic: Traffic): readonly Fact[]
+}
+
+export interface MeshEnd extends End<NodeProxy> {
+  readonly entrance: Entrance
+  /** Prefix of this end's counters: `client` or `server`. */
+  readonly prefix: string
 }

@@ -1,8 +1,9 @@
 /** Mode `baseline`: what everything else is compared with. */
 import type { Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
-import { changes, is, none, same, served, some } from '../proof/judge.ts'
+import { changes, is } from '../proof/judge.ts'
 import { localPath } from '../proof/local-path.ts'
 import { client, node, picture, server, wire } from '../proof/picture.ts'
+import { calledDirectly, readableOnTheWire } from '../proof/plain-facts.ts'
 import { noRulesProbe } from '../proof/probes.ts'
 import { localBed } from '../providers/local/bed.ts'
 
@@ -16,20 +17,7 @@ const route = picture([
 
 function travelled(before: Observation, after: Observation, traffic: Traffic, clientAddress: string) {
   const change = changes(before, after)
-  return [
-    same('the server accepted the driver’s own connections', {
-      driver: traffic.connections,
-      server: change('echo.connections'),
-    }),
-    ...served(change, traffic, 'same bytes'),
-    is('the server saw nobody but the client pod', after, 'echo.peers', clientAddress),
-    some('the application’s bytes are readable on the wire', {
-      'TCP packets': change('wire.tcp'),
-      'with payload, not HBONE': change('wire.other'),
-      'in plaintext': change('wire.plaintext'),
-    }),
-    none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
-  ]
+  return [...calledDirectly(change, after, traffic, clientAddress), ...readableOnTheWire(change)]
 }
 
 const baseline: Mode = {

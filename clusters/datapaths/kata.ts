@@ -1,8 +1,9 @@
 /** Mode `kata`: an application in a sandbox with Kata's default networking, and no mesh: what the sandbox itself costs. */
 import type { Fact, Mode, Observation, Path, Traffic } from '../../harness/contracts.ts'
-import { changes, is, none, same, served, some } from '../proof/judge.ts'
+import { changes, is } from '../proof/judge.ts'
 import { localPath } from '../proof/local-path.ts'
 import { client, node, picture, type Step, server, wire } from '../proof/picture.ts'
+import { calledDirectly, readableOnTheWire } from '../proof/plain-facts.ts'
 import { noRulesProbe } from '../proof/probes.ts'
 import { podStackSilent, tapProbe, tapStanding, tapTravelled } from '../proof/tap-facts.ts'
 import { localBed } from '../providers/local/bed.ts'
@@ -35,19 +36,9 @@ function travelled(
 ): Fact[] {
   const change = changes(before, after)
   return [
-    same('the server accepted the driver’s own connections', {
-      driver: traffic.connections,
-      server: change('echo.connections'),
-    }),
-    ...served(change, traffic, 'same bytes'),
-    is('the server saw nobody but the client pod', after, 'echo.peers', address),
+    ...calledDirectly(change, after, traffic, address),
     ...ends.flatMap((end) => [...tapTravelled(end, change), podStackSilent(end, change)]),
-    some('the application’s bytes are readable on the wire', {
-      'TCP packets': change('wire.tcp'),
-      'with payload, not HBONE': change('wire.other'),
-      'in plaintext': change('wire.plaintext'),
-    }),
-    none('nothing on the wire is HBONE', { 'HBONE packets': change('wire.hbone') }),
+    ...readableOnTheWire(change),
   ]
 }
 

@@ -1,6 +1,6 @@
 /** One end of a mesh of sidecars, and the two kinds of it. */
-import type { Fact, Observation, Pin, Traffic } from '../../harness/contracts.ts'
-import type { Captured, Change } from '../ambient/end.ts'
+import type { Fact, Observation, Pin } from '../../harness/contracts.ts'
+import type { End } from '../ambient/end.ts'
 import type { DeviceSockets } from '../ambient/enrolled.ts'
 import type { Envoy } from '../envoy/envoy.ts'
 import { sidecarPorts, sidecarRedirect } from '../netfilter/istio-sidecar.ts'
@@ -15,24 +15,15 @@ import {
   deviceStanding,
   type SandboxedPod,
 } from '../proof/device-facts.ts'
-import { is, type Numbers, none } from '../proof/judge.ts'
-import { listenersProbe, type Probe, rulesProbe } from '../proof/probes.ts'
+import { is, none } from '../proof/judge.ts'
+import { listenersProbe, rulesProbe } from '../proof/probes.ts'
 import type { Pod } from '../providers/local/bed.ts'
 
-export interface SidecarEnd {
-  readonly pod: Pod
-  readonly versions: Readonly<Record<string, string>>
+export interface SidecarEnd extends End<Envoy> {
   /** Sockets of the device behind which the application is, if it is not beside the sidecar. */
   readonly device?: DeviceSockets
   /** Of the sidecar; left out: with the datapath. */
   readonly pin?: Pin
-  lay(): Promise<void>
-  probes(sidecar: Envoy): readonly Probe[]
-  standing(now: Observation): readonly Fact[]
-  captured(change: Change): Captured
-  calls(change: Change, traffic: Traffic): readonly Fact[]
-  delivered(change: Change): Numbers
-  answers(change: Change, traffic: Traffic): readonly Fact[]
   /** Whom the application sees as its caller. */
   readonly source: { readonly claim: string; address(caller: SidecarEnd): string }
 }
