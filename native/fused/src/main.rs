@@ -4,9 +4,10 @@
 
 use clap::Parser;
 use fused::config::Config;
-use fused::process::{Process, print_line};
+use fused::process::Process;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tool::{print_line, raise_descriptor_limit};
 
 /// Serves guests as a vhost-user vsock back end that is the node proxy, too.
 #[derive(Parser)]
@@ -33,12 +34,4 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let process = Process::open(&config)?;
     print_line(&serde_json::json!({ "event": "ready", "version": env!("CARGO_PKG_VERSION") }))?;
     process.serve()
-}
-
-/// Every tunnel of a pod without a guest needs descriptors; without the right to raise the limit, it stays.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _kept = setrlimit(Resource::Nofile, limit);
 }

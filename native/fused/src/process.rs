@@ -4,11 +4,10 @@ use crate::config::Config;
 use crate::uplink::{Hbone, Tunnels};
 use anyhow::Context;
 use poller::{Event, Events, Poller, Token};
-use rustix::fd::AsFd;
-use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tool::{Questions, print_line};
 use tunnel::Node;
 use vsock_tsi::guests::{Guests, owner};
 
@@ -29,7 +28,7 @@ pub struct Process {
     tunnels: Tunnels,
     guests: Guests<Hbone>,
     told: UnixStream,
-    asked: Vec<u8>,
+    questions: Questions,
     ends_at: Option<Instant>,
 }
 
@@ -43,15 +42,11 @@ impl Process {
         let tunnels = Tunnels::new(Node::new(&config.pods, Rc::clone(&poller), NODE)?);
         let guests =
             Guests::new(&config.guests, config.pace, &poller, |number, guest| tunnels.uplink(number, &guest.name))?;
-        let (told, tell) = UnixStream::pair().context("socket pair for signals")?;
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signal_hook::low_level::pipe::register(signal, tell.try_clone()?).context("registering for signals")?;
-        }
-        told.set_nonblocking(true)?;
+        let told = tool::signals().context("signals")?;
         poller.add_level(&told, Token::new(CONTROL, 0, SIGNAL))?;
         // A file or /dev/null as stdin cannot be watched, and asks for nothing.
         let _unwatched = poller.add_level(std::io::stdin(), Token::new(CONTROL, 0, STDIN));
-        Ok(Self { poller, tunnels, guests, told, asked: Vec::new(), ends_at: None })
+        Ok(Self { poller, tunnels, guests, told, questions: Questions::default(), ends_at: None })
     }
 
     /// Serves until a signal ends it.
@@ -116,28 +111,13 @@ impl Process {
 
     /// Answers each complete line `stats`.
     fn control(&mut self) -> anyhow::Result<()> {
-        let mut bytes = [0; 512];
-        // Not by std's buffered reader: what it read ahead would raise no further event.
-        match rustix::io::read(std::io::stdin(), &mut bytes) {
-            Ok(0) | Err(_) => return self.poller.remove(std::io::stdin().as_fd()).context("leaving stdin"),
-            Ok(length) => self.asked.extend_from_slice(&bytes[..length]),
-        }
-        while let Some(end) = self.asked.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.asked.drain(..=end).collect();
-            if line.trim_ascii() == b"stats" {
-                let (guests, pods) = (self.guests.stats(), self.tunnels.stats());
-                print_line(&serde_json::json!({ "event": "stats", "guests": guests, "pods": pods }))?;
-            }
+        let Some(asked) = self.questions.read(std::io::stdin()) else {
+            return self.poller.remove(std::io::stdin()).context("leaving stdin");
+        };
+        for _ in 0..asked {
+            let (guests, pods) = (self.guests.stats(), self.tunnels.stats());
+            print_line(&serde_json::json!({ "event": "stats", "guests": guests, "pods": pods }))?;
         }
         Ok(())
     }
-}
-
-/// One JSON line on stdout.
-///
-/// # Errors
-/// When stdout takes nothing.
-pub fn print_line(line: &serde_json::Value) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("writing to stdout")
 }

@@ -5,13 +5,12 @@
 use anyhow::Context;
 use clap::Parser;
 use poller::{Events, Poller, Token};
-use rustix::fd::AsFd;
-use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tool::{Questions, print_line, raise_descriptor_limit};
 use tunnel::Node;
 use tunnel::config::Config;
 
@@ -49,16 +48,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
     raise_descriptor_limit();
     let poller = Rc::new(Poller::new().context("epoll")?);
     let node = Node::new(&config.pods, Rc::clone(&poller), NODE)?;
-    let (told, tell) = UnixStream::pair().context("socket pair for signals")?;
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::low_level::pipe::register(signal, tell.try_clone()?).context("registering for signals")?;
-    }
-    told.set_nonblocking(true)?;
+    let told = tool::signals().context("signals")?;
     poller.add_level(&told, Token::new(CONTROL, 0, SIGNAL))?;
     // A file or /dev/null as stdin cannot be watched, and asks for nothing.
     let _unwatched = poller.add_level(std::io::stdin(), Token::new(CONTROL, 0, STDIN));
     print_line(&serde_json::json!({ "event": "ready", "version": env!("CARGO_PKG_VERSION") }))?;
-    Process { poller, node, told, asked: Vec::new(), ends_at: None }.serve()
+    Process { poller, node, told, questions: Questions::default(), ends_at: None }.serve()
 }
 
 struct Process {
@@ -66,7 +61,7 @@ struct Process {
     node: Node,
     /// Readable once a signal has come.
     told: UnixStream,
-    asked: Vec<u8>,
+    questions: Questions,
     /// Set by the first signal.
     ends_at: Option<Instant>,
 }
@@ -103,31 +98,12 @@ impl Process {
 
     /// Answers each complete line `stats`.
     fn control(&mut self) -> anyhow::Result<()> {
-        let mut bytes = [0; 512];
-        // Not by std's buffered reader: what it read ahead would raise no further event.
-        match rustix::io::read(std::io::stdin(), &mut bytes) {
-            Ok(0) | Err(_) => return self.poller.remove(std::io::stdin().as_fd()).context("leaving stdin"),
-            Ok(length) => self.asked.extend_from_slice(&bytes[..length]),
-        }
-        while let Some(end) = self.asked.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.asked.drain(..=end).collect();
-            if line.trim_ascii() == b"stats" {
-                print_line(&serde_json::json!({ "event": "stats", "pods": self.node.stats() }))?;
-            }
+        let Some(asked) = self.questions.read(std::io::stdin()) else {
+            return self.poller.remove(std::io::stdin()).context("leaving stdin");
+        };
+        for _ in 0..asked {
+            print_line(&serde_json::json!({ "event": "stats", "pods": self.node.stats() }))?;
         }
         Ok(())
     }
-}
-
-fn print_line(line: &serde_json::Value) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("writing to stdout")
-}
-
-/// Every tunnel needs a descriptor; without the right to raise it, the limit stays.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _kept = setrlimit(Resource::Nofile, limit);
 }

@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::Parser;
 use poller::{Event, Events, Poller, Token};
 use rustix::net::SocketAddrUnix;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use tool::{Questions, print_line, raise_descriptor_limit};
 use vsock_tsi::config::{Config, GuestConfig};
 use vsock_tsi::doors::{Door, listen};
 use vsock_tsi::guests::{Guests, owner};
@@ -53,7 +53,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
 fn serve(poller: &Poller, guests: &mut Guests<Sockets>) -> anyhow::Result<()> {
     let mut events = Events::with_capacity(256);
-    let mut asked = Vec::new();
+    let mut questions = Questions::default();
     loop {
         let again = guests.try_backlogs();
         let timeout = [guests.run()?, again].into_iter().flatten().min();
@@ -64,7 +64,7 @@ fn serve(poller: &Poller, guests: &mut Guests<Sockets>) -> anyhow::Result<()> {
         poller.wait(&mut events, timeout)?;
         for event in events.iter() {
             match event.token.owner() {
-                STDIN => answer(poller, &mut asked, guests)?,
+                STDIN => answer(poller, &mut questions, guests)?,
                 owner::PROXIES => proxy_event(guests, event),
                 _ => guests.handle(event)?,
             }
@@ -92,35 +92,13 @@ fn node_proxy(poller: &Rc<Poller>, number: u16, guest: &GuestConfig) -> std::io:
     Ok(sockets)
 }
 
-/// Answers each complete line `stats`.
-fn answer(poller: &Poller, asked: &mut Vec<u8>, guests: &Guests<Sockets>) -> anyhow::Result<()> {
-    let mut bytes = [0; 512];
-    // Not by std's buffered reader: what it read ahead would raise no further event.
-    match rustix::io::read(std::io::stdin(), &mut bytes) {
-        Ok(0) | Err(_) => {
-            poller.remove(std::io::stdin())?;
-            return Ok(());
-        }
-        Ok(length) => asked.extend_from_slice(&bytes[..length]),
-    }
-    while let Some(end) = asked.iter().position(|&byte| byte == b'\n') {
-        let line: Vec<u8> = asked.drain(..=end).collect();
-        if line.trim_ascii() == b"stats" {
-            print_line(&serde_json::json!({ "event": "stats", "guests": guests.stats() }))?;
-        }
+/// Answers each line `stats`.
+fn answer(poller: &Poller, questions: &mut Questions, guests: &Guests<Sockets>) -> anyhow::Result<()> {
+    let Some(asked) = questions.read(std::io::stdin()) else {
+        return poller.remove(std::io::stdin()).context("leaving stdin");
+    };
+    for _ in 0..asked {
+        print_line(&serde_json::json!({ "event": "stats", "guests": guests.stats() }))?;
     }
     Ok(())
-}
-
-fn print_line(line: &serde_json::Value) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("writing to stdout")
-}
-
-/// Thousands of streams need as many descriptors; without the right to raise it, the limit stays.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _kept = setrlimit(Resource::Nofile, limit);
 }
